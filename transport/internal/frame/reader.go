@@ -1,0 +1,218 @@
+// The reading side: frames out of a byte stream, with one buffer that is given back while the stream is silent.
+// Headers and small payloads are looked at in the buffer; large payloads of DATA are read past it, to where they belong.
+
+package frame
+
+import (
+	"io"
+
+	"google.golang.org/grpc/internal/bufpool"
+)
+
+// A Source is the byte stream that a Reader reads.
+type Source interface {
+	io.Reader
+	// ReadLazily reads at least one byte into memory that it borrows from l. A source that can wait for bytes without holding
+	// memory borrows it only when bytes are there.
+	ReadLazily(l Lender) (int, error)
+}
+
+// A Lender lends the memory to read into.
+type Lender interface {
+	// Lend returns memory of at least one byte. It returns the same memory until it is taken back.
+	Lend() []byte
+	// TakeBack ends the loan: no byte was read.
+	TakeBack()
+}
+
+// A Reader reads frames. It is used by one goroutine.
+type Reader struct {
+	src       Source
+	pool      bufpool.Pool // where the buffer comes from, and is while the source is silent
+	size      int          // of the buffer
+	readAhead int          // most bytes to ask the source for beyond what is needed
+	maxSize   int          // largest payload accepted
+
+	buf  *[]byte // nil while the source is silent and nothing is buffered
+	r, w int     // buffered bytes are (*buf)[r:w]
+	need int     // bytes to ask the source for whatever readAhead says: what is waited for, or the rest of the frame
+	left int     // payload bytes of the current frame that were not consumed yet
+}
+
+// NewReader returns a Reader whose buffer has the given size in bytes, raised so that a frame of the default maximum fits. Of
+// a size of 0 or less nothing is read ahead: each frame costs a read for its header and one for its payload. Frames with more
+// than maxSize bytes of payload are refused.
+func NewReader(src Source, pool bufpool.Pool, size, maxSize int) *Reader {
+	r := &Reader{src: src, pool: pool, size: max(size, HeaderLen+DefaultMaxSize), readAhead: size, maxSize: maxSize}
+	r.readAhead = max(r.readAhead, 0)
+	return r
+}
+
+// Lend implements Lender.
+func (r *Reader) Lend() []byte {
+	if r.buf == nil {
+		r.buf = bufpool.GetDirty(r.pool, r.size)
+	}
+	return (*r.buf)[r.w:min(len(*r.buf), r.w+max(r.readAhead, r.need))]
+}
+
+// TakeBack implements Lender.
+func (r *Reader) TakeBack() { r.Release() }
+
+// Release gives the buffer back to its pool if nothing is in it.
+func (r *Reader) Release() {
+	if r.buf != nil && r.r == r.w {
+		r.pool.Put(r.buf)
+		r.buf, r.r, r.w = nil, 0, 0
+	}
+}
+
+// Close gives the buffer back whatever is in it. The Reader must not be used any more.
+func (r *Reader) Close() {
+	r.r, r.w = 0, 0
+	r.Release()
+}
+
+// Next returns the header of the next frame. What is left of the payload of the frame before is skipped.
+func (r *Reader) Next() (Header, error) {
+	if err := r.Discard(); err != nil {
+		return Header{}, err
+	}
+	if err := r.buffer(HeaderLen); err != nil {
+		return Header{}, err
+	}
+	h := parseHeader((*r.buf)[r.r:r.w])
+	if h.Length > r.maxSize {
+		return h, errorf(SizeError, "%v of %d bytes, limit %d", h.Type, h.Length, r.maxSize)
+	}
+	r.r += HeaderLen
+	r.left = h.Length
+	return h, nil
+}
+
+// NextIsBuffered reports whether the whole next frame is in the buffer and belongs to the stream id.
+func (r *Reader) NextIsBuffered(id uint32) bool {
+	at := r.r + r.left
+	if r.w-at < HeaderLen {
+		return false
+	}
+	h := parseHeader((*r.buf)[at:r.w])
+	return h.StreamID == id && r.w-at >= HeaderLen+h.Length
+}
+
+// BufferedLen returns how many bytes are buffered of this and the following frames.
+func (r *Reader) BufferedLen() int { return r.w - r.r }
+
+// Left returns how many bytes of the payload were not consumed yet.
+func (r *Reader) Left() int { return r.left }
+
+// Payload consumes the rest of the payload. The bytes are valid until the next call.
+func (r *Reader) Payload() ([]byte, error) {
+	n := r.left
+	if HeaderLen+n > r.size {
+		p := make([]byte, n)
+		return p, r.ReadFull(p)
+	}
+	if err := r.buffer(n); err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	p := (*r.buf)[r.r : r.r+n]
+	r.r += n
+	r.left = 0
+	return p, nil
+}
+
+// Buffered consumes what is buffered of the payload. The bytes are valid until the next call; there may be none.
+func (r *Reader) Buffered() []byte {
+	n := min(r.left, r.w-r.r)
+	if n == 0 {
+		return nil
+	}
+	p := (*r.buf)[r.r : r.r+n]
+	r.r += n
+	r.left -= n
+	return p
+}
+
+// ReadFull consumes len(p) bytes of the payload, of which there must be as many: those that are not buffered come straight
+// from the source.
+func (r *Reader) ReadFull(p []byte) error {
+	n := 0
+	if r.r < r.w {
+		n = copy(p, (*r.buf)[r.r:r.w])
+		r.r += n
+	}
+	r.left -= len(p)
+	if n == len(p) {
+		return nil
+	}
+	_, err := io.ReadFull(r.src, p[n:])
+	return unexpected(err)
+}
+
+// ReadRaw consumes len(p) bytes that are no frame: a client's preface. p must fit into the buffer.
+func (r *Reader) ReadRaw(p []byte) error {
+	if err := r.buffer(len(p)); err != nil {
+		return err
+	}
+	r.r += copy(p, (*r.buf)[r.r:r.w])
+	return nil
+}
+
+// Fill reads until at least min(n, Left()) bytes of the payload are buffered. n is at most DefaultMaxSize.
+func (r *Reader) Fill(n int) error { return r.buffer(min(n, r.left)) }
+
+// Discard skips the rest of the payload.
+func (r *Reader) Discard() error {
+	for r.left > 0 {
+		if len(r.Buffered()) > 0 {
+			continue
+		}
+		if err := r.buffer(1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buffer reads until n bytes are buffered. n must fit into the buffer. An end before the first byte of a frame is io.EOF.
+func (r *Reader) buffer(n int) error {
+	for r.w-r.r < n {
+		got, err := 0, error(nil)
+		if r.r == r.w {
+			r.r, r.w, r.need = 0, 0, max(n, r.left)
+			got, err = r.src.ReadLazily(r)
+		} else {
+			r.makeRoom(n)
+			end := min(len(*r.buf), max(r.r+max(n, r.left), r.w+r.readAhead))
+			got, err = r.src.Read((*r.buf)[r.w:end])
+		}
+		r.w += got
+		if err != nil && r.w-r.r < n {
+			if r.w > r.r || r.left > 0 {
+				err = unexpected(err)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// makeRoom moves what is buffered to the front if n bytes would not fit behind it.
+func (r *Reader) makeRoom(n int) {
+	if r.r+n > len(*r.buf) {
+		r.w = copy(*r.buf, (*r.buf)[r.r:r.w])
+		r.r = 0
+	}
+}
+
+// unexpected tells an end within a frame from an end between frames.
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
