@@ -1,0 +1,409 @@
+// One call on the client's end: its response headers, messages and trailers, and the status that it ends with.
+
+package transport
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// maxForeignBody is how many bytes of a response that is not gRPC go into the error.
+const maxForeignBody = 1024
+
+// A ClientStream is one call. It is opened by Client.Open, which fills it in: the zero value is ready for that, once. One
+// goroutine at a time may send, and one may receive; the other methods may be called by anybody.
+type ClientStream struct {
+	stream
+	client   *Client
+	deadline time.Time // zero if there is none
+
+	// Of the read goroutine:
+	foreign *foreignResponse // what is known of a response that is not gRPC
+	skipped int              // informational responses
+
+	// Guarded by recv.mu:
+	header      *head // the response headers, nil if there were none (yet)
+	trailer     *head
+	status      *status.Status // how the call ended, nil as long as it has not
+	unprocessed bool           // whether the server has certainly not acted on the call
+	answered    chan struct{}  // closed when header or status is set; made when somebody waits for it
+}
+
+// A foreignResponse is a response that is not gRPC; the body is kept for the error.
+type foreignResponse struct {
+	code codes.Code
+	text string
+	body []byte
+}
+
+func (s *ClientStream) init(t *Client, deadline time.Time, maxMessageSize int) {
+	s.c, s.client, s.side, s.deadline = &t.conn, t, s, deadline
+	s.expect = -1
+	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, maxMessageSize, &t.bdp
+}
+
+// Client returns the connection of the stream, nil before it was opened.
+func (s *ClientStream) Client() *Client { return s.client }
+
+// Write sends a message, whose reference it takes over, and with last says that no other follows. It blocks while too much of the
+// stream waits to be written. The error says only that the stream is over: Status says why.
+func (s *ClientStream) Write(m *OutMessage, last bool) error { return s.write(m, last) }
+
+// CloseSend says that no message follows.
+func (s *ClientStream) CloseSend() {
+	s.c.mu.Lock()
+	if s.state.canSend() && !s.out.end {
+		s.c.endLocked(&s.stream)
+	}
+	s.c.unlock()
+}
+
+// Recv blocks for the next message, which is valid until Release. The error is io.EOF when the call is over and Status has its
+// result, io.ErrUnexpectedEOF if it ended well but within a message, or MessageTooLarge.
+func (s *ClientStream) Recv() (InMessage, error) { return s.receive() }
+
+// AwaitEnd blocks until the call is over, or has more than one message, or cannot go on because a message is too large. It
+// returns false if done was closed first. Then Next does not block.
+func (s *ClientStream) AwaitEnd(done <-chan struct{}) bool {
+	return s.recv.await(forEnd, done, &s.stream)
+}
+
+// Next is Recv without blocking: it returns no message and no error if neither is there yet.
+func (s *ClientStream) Next() (InMessage, error) {
+	m, increment, err := s.recv.take()
+	if increment > 0 {
+		s.sendWindowUpdate(increment)
+	}
+	return m, err
+}
+
+// Release ends the use of the last message.
+func (s *ClientStream) Release() { s.recv.release() }
+
+// AwaitHeader blocks until the response headers are there or the call is over. It returns nil in the second case, if there were
+// none. The metadata is shared and must not be changed.
+func (s *ClientStream) AwaitHeader() metadata.MD {
+	s.recv.mu.Lock()
+	if s.header == nil && s.status == nil {
+		if s.answered == nil {
+			s.answered = make(chan struct{})
+		}
+		wait := s.answered
+		s.recv.mu.Unlock()
+		<-wait
+		s.recv.mu.Lock()
+	}
+	defer s.recv.mu.Unlock()
+	if s.header == nil {
+		return nil
+	}
+	return s.header.metadata()
+}
+
+// Header returns the response headers' metadata, and ok false if there are none (yet). It is shared and must not be changed.
+func (s *ClientStream) Header() (md metadata.MD, ok bool) {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	if s.header == nil {
+		return nil, false
+	}
+	return s.header.metadata(), true
+}
+
+// Encoding returns the response's grpc-encoding, "" for none, and ok false if there are no response headers (yet).
+func (s *ClientStream) Encoding() (name string, ok bool) {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	if s.header == nil {
+		return "", false
+	}
+	return s.header.encoding, true
+}
+
+// Trailer returns the metadata that came with the status, nil if there is none (yet). It is shared and must not be changed.
+func (s *ClientStream) Trailer() metadata.MD {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	if s.trailer == nil {
+		return nil
+	}
+	return s.trailer.metadata()
+}
+
+// Status returns how the call ended, nil as long as it has not.
+func (s *ClientStream) Status() *status.Status {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	return s.status
+}
+
+// Unprocessed reports whether the call is over and the server has certainly not acted on it.
+func (s *ClientStream) Unprocessed() bool {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	return s.unprocessed
+}
+
+// TrailersOnly reports whether the call is over and the server answered with a status alone.
+func (s *ClientStream) TrailersOnly() bool {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	return s.header == nil && s.trailer != nil
+}
+
+// Cancel ends the call with the status st, unless it is over already, and tells the server.
+func (s *ClientStream) Cancel(st *status.Status) {
+	s.c.mu.Lock()
+	s.c.resetLocked(&s.stream, frame.Cancel)
+	s.c.unlock()
+	s.finish(st, nil, false)
+}
+
+// Close says that nobody will read from the stream any more. A call that is not over is cancelled.
+func (s *ClientStream) Close() {
+	if s.Status() == nil {
+		s.Cancel(canceled)
+	}
+	s.recv.close()
+}
+
+var canceled = status.New(codes.Canceled, "context canceled")
+
+// finish ends the call with a status. Only the first call counts.
+func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed bool) {
+	q := &s.recv
+	q.mu.Lock()
+	if s.status != nil {
+		q.mu.Unlock()
+		return
+	}
+	s.status, s.trailer, s.unprocessed = st, trailer, unprocessed
+	answered := s.answered
+	s.answered = nil
+	q.mu.Unlock()
+	if answered != nil {
+		close(answered)
+	}
+	if q.end(io.EOF) {
+		q.signal()
+	}
+}
+
+// headers takes a header block of the response. It is called by the read goroutine.
+func (s *ClientStream) headers(h *head, tooLarge, end bool) {
+	switch {
+	case tooLarge:
+		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("peer header list size exceeded limit: %d bytes", s.c.read.blocks.maxList))
+	case h.malformed != "":
+		s.fail(frame.ProtocolError, codes.Internal, "malformed header: "+h.malformed)
+	case h.pseudo&^sawStatus != 0 || h.pseudo != 0 && (s.takesMessages || s.foreign != nil):
+		s.fail(frame.ProtocolError, codes.Internal, "malformed header: pseudo-header field that does not belong there")
+	case h.badBinary != "":
+		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("malformed binary metadata in header %q", h.badBinary))
+	case s.takesMessages || s.foreign != nil:
+		s.trailers(h, end)
+	default:
+		s.firstHeaders(h, end)
+	}
+}
+
+// firstHeaders takes the response headers, or the trailers of a response that has nothing else.
+func (s *ClientStream) firstHeaders(h *head, end bool) {
+	if h.status != "" && h.status[0] == '1' && len(h.status) == 3 {
+		if end {
+			s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("protocol error: informational header with status code %s must not have END_STREAM set", h.status))
+		} else if s.skipped++; s.skipped > maxInformational {
+			s.fail(frame.EnhanceYourCalm, codes.Internal, fmt.Sprintf("more than %d informational responses", maxInformational))
+		}
+		return
+	}
+	if _, ok := ContentSubtype(h.contentType); !ok {
+		s.foreign = foreign(h)
+		if end {
+			s.endedForeign(h)
+		}
+		return
+	}
+	if end {
+		s.trailers(h, true)
+		return
+	}
+	s.takesMessages = true
+	q := &s.recv
+	q.mu.Lock()
+	s.header = h
+	answered := s.answered
+	s.answered = nil
+	q.mu.Unlock()
+	if answered != nil {
+		close(answered)
+	}
+}
+
+// maxInformational is how many informational (1xx) responses may precede the response.
+const maxInformational = 100
+
+// trailers takes the header block that ends the response.
+func (s *ClientStream) trailers(h *head, end bool) {
+	switch {
+	case !end:
+		s.fail(frame.ProtocolError, codes.Internal, "a HEADERS frame cannot appear in the middle of a stream")
+	case s.foreign != nil:
+		s.endedForeign(h)
+	default:
+		st, ok := statusOf(h)
+		if !ok {
+			s.fail(frame.ProtocolError, st.Code(), st.Message())
+			return
+		}
+		s.endByPeer()
+		s.finish(st, h, false)
+	}
+}
+
+// endByPeer takes the END_STREAM of the server. Nobody will read what this side has still to send, so that is given up.
+func (s *ClientStream) endByPeer() {
+	c := s.c
+	c.mu.Lock()
+	if s.state.canSend() {
+		c.resetLocked(&s.stream, frame.NoError)
+	} else {
+		_ = c.advanceLocked(&s.stream, recvEnd)
+	}
+	c.unlock()
+}
+
+// ended implements streamSide: a gRPC response never ends with DATA.
+func (s *ClientStream) ended() {
+	if s.foreign != nil {
+		s.endedForeign(nil)
+		return
+	}
+	s.endByPeer()
+	s.finish(status.New(codes.Internal, "server closed the stream without sending trailers"), nil, false)
+}
+
+// stray implements streamSide.
+func (s *ClientStream) stray(p []byte) {
+	f := s.foreign
+	if f == nil {
+		s.fail(frame.ProtocolError, codes.Internal, "DATA frame before the response headers")
+		return
+	}
+	f.body = append(f.body, p[:min(len(p), maxForeignBody-len(f.body))]...)
+	if len(f.body) == maxForeignBody {
+		s.endedForeign(nil)
+		return
+	}
+	if n := s.recv.refund(len(p)); n > 0 {
+		s.sendWindowUpdate(n)
+	}
+}
+
+// endedForeign ends a call whose response is not gRPC.
+func (s *ClientStream) endedForeign(trailer *head) {
+	text := s.foreign.text
+	if len(s.foreign.body) > 0 {
+		text += fmt.Sprintf("\ndata: %q", s.foreign.body)
+	}
+	c := s.c
+	c.mu.Lock()
+	c.resetLocked(&s.stream, frame.Cancel)
+	c.unlock()
+	s.finish(status.New(s.foreign.code, text), trailer, false)
+}
+
+// foreign says what a response means whose headers are not gRPC's.
+func foreign(h *head) *foreignResponse {
+	f := &foreignResponse{code: codes.Unknown}
+	switch code, err := strconv.Atoi(h.status); {
+	case h.pseudo&sawStatus == 0:
+		f.code, f.text = codes.Internal, "malformed header: missing HTTP status"
+	case err != nil:
+		f.code, f.text = codes.Internal, fmt.Sprintf("malformed http-status: %q", h.status)
+	default:
+		f.code = codeOfHTTPStatus(code)
+		f.text = fmt.Sprintf("unexpected HTTP status code received from server: %d (%s)", code, http.StatusText(code))
+	}
+	if h.contentType == "" {
+		f.text += "; malformed header: missing HTTP content-type"
+	} else {
+		f.text += fmt.Sprintf("; transport: received unexpected content-type %q", h.contentType)
+	}
+	return f
+}
+
+// statusOf returns the status that trailers carry, and false if they are malformed.
+func statusOf(h *head) (*status.Status, bool) {
+	if h.grpcStatus == "" {
+		return status.New(codes.Unknown, "no grpc-status in trailers"), true
+	}
+	n, err := strconv.ParseInt(h.grpcStatus, 10, 32)
+	if err != nil || n < 0 {
+		return status.New(codes.Unknown, fmt.Sprintf("transport: malformed grpc-status: %q", h.grpcStatus)), false
+	}
+	code := codes.Code(n)
+	if code == codes.OK && h.grpcMessage == "" && len(h.fields) == 0 {
+		return okStatus, true
+	}
+	if st := detailsOf(h, code); st != nil {
+		return st, true
+	}
+	return status.New(code, decodeMessage(h.grpcMessage)), true
+}
+
+var okStatus = status.New(codes.OK, "")
+
+// detailsOf returns the status in grpc-status-details-bin, nil if there is not exactly one that can be decoded. One that
+// contradicts grpc-status makes the call fail.
+func detailsOf(h *head, code codes.Code) *status.Status {
+	v := h.metadata()["grpc-status-details-bin"]
+	if len(v) != 1 {
+		return nil
+	}
+	st := new(spb.Status)
+	if proto.Unmarshal([]byte(v[0]), st) != nil {
+		return nil
+	}
+	if st.Code != int32(code) {
+		return status.New(codes.Internal, fmt.Sprintf("mismatched codes in grpc-status (%d) and grpc-status-details-bin (%d)", code, st.Code))
+	}
+	return status.FromProto(st)
+}
+
+// fail ends the call because of what the server sent.
+func (s *ClientStream) fail(rst frame.ErrCode, code codes.Code, text string) {
+	c := s.c
+	c.mu.Lock()
+	before := len(c.send.buf)
+	c.resetLocked(&s.stream, rst)
+	c.caused(before)
+	s.finish(status.New(code, text), nil, false)
+}
+
+// aborted implements streamSide.
+func (s *ClientStream) aborted(why abort) {
+	switch {
+	case why.conn != nil:
+		s.finish(s.client.closeStatus(why.conn), nil, why.unprocessed)
+	case !why.byPeer:
+		s.finish(status.New(codeOfReset(why.code), why.text), nil, false)
+	default:
+		code := codeOfReset(why.code)
+		if why.code == frame.Cancel && !s.deadline.IsZero() && !time.Now().Before(s.deadline) {
+			code = codes.DeadlineExceeded // the server has seen the deadline pass first
+		}
+		s.finish(status.New(code, fmt.Sprintf("stream terminated by RST_STREAM with error code: %v", why.code)), nil, why.unprocessed)
+	}
+}

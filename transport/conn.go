@@ -1,0 +1,209 @@
+// One HTTP/2 connection, seen from either end: what client and server share. The two differ by a role of a few methods.
+// conn_read.go is the read goroutine, conn_write.go the write goroutine and the state that it turns into bytes.
+
+package transport
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// closeGrace is how long a closing connection may take to write what it has to say, and to let the peer read it.
+const closeGrace = time.Second
+
+// connState is the life of a connection: open → draining → closed, each step once, and draining may be left out.
+type connState uint8
+
+const (
+	connOpen     connState = iota
+	connDraining           // a GOAWAY was sent or received: no new streams, the old ones go on
+	connClosed             // no streams; the last bytes are on their way
+)
+
+// A role is what differs between the ends of a connection. The methods are called by the read goroutine, without locks, except
+// for removedLocked and closed. An error ends the connection.
+type role interface {
+	// headers takes a complete header block, which is cut off if tooLarge.
+	headers(id uint32, h *head, tooLarge, end bool) error
+	// idle reports whether neither end has opened the stream yet.
+	idle(id uint32) bool
+	// settings says that a SETTINGS frame was applied; maxStreams is what it said of SETTINGS_MAX_CONCURRENT_STREAMS, or -1.
+	settings(maxStreams int64)
+	// readError makes the error of a connection that cannot be read any more.
+	readError(err error) error
+	peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) error
+	// ping says that the peer sent a PING, which will be acknowledged.
+	ping() error
+	pingAck(data [8]byte)
+	// removedLocked says that a stream was taken out of the table.
+	removedLocked(s *stream)
+	// lastIDLocked returns the last stream of the peer's that this side may have acted on.
+	lastIDLocked() uint32
+	// drainedLocked reports whether a draining connection has done all it was kept for.
+	drainedLocked() bool
+	// closed says that the connection was closed; err is why. Called once, by whoever closed it.
+	closed(err error)
+}
+
+// A conn is one HTTP/2 connection.
+type conn struct {
+	nc      net.Conn
+	role    role
+	opts    ConnOptions
+	vectors bool           // whether nc takes several buffers in one system call
+	parts   atomic.Int32   // goroutines that still use nc; the last one closes it
+	wake    chan struct{}  // wakes the parked write goroutine; one slot, filled only when it is parked
+	done    chan struct{}  // closed when nc is closed and both goroutines have ended
+	bdp     bandwidthDelay // what the link can carry; guarded by itself
+	read    readSide       // belongs to the read goroutine
+
+	mu      sync.Mutex // guards the fields below, and the parts of streams that say so; held for microseconds, never across I/O
+	state   connState
+	err     error // why the connection was closed
+	streams map[uint32]*stream
+	send    sendSide
+	kill    *time.Timer // closes nc when closeGrace is over
+}
+
+// init makes the connection ready. The goroutines are started by start.
+func (c *conn) init(nc net.Conn, r role, opts ConnOptions) {
+	c.nc, c.role, c.opts = nc, r, opts
+	c.vectors = writesVectors(nc)
+	c.wake = make(chan struct{}, 1)
+	c.done = make(chan struct{})
+	c.streams = make(map[uint32]*stream)
+	c.send.init()
+	c.bdp.init(opts.StreamWindow, !opts.StaticWindows)
+	c.read.init(newSource(nc), opts)
+}
+
+// start starts the read goroutine, after what is to be written first was queued.
+func (c *conn) start(first []byte) {
+	c.parts.Add(1)
+	c.mu.Lock()
+	c.send.buf = append(c.send.buf, c.greeting(first)...)
+	c.unlock()
+}
+
+// greeting appends to the first bytes what opens the window of the connection.
+func (c *conn) greeting(first []byte) []byte {
+	if more := c.opts.ConnWindow - frame.DefaultWindow; more > 0 {
+		first = frame.AppendWindowUpdate(first, 0, uint32(more))
+	}
+	return first
+}
+
+// unlock releases c.mu, wakes the write goroutine if there is something for it to do, and closes the connection if it was only
+// kept for streams that are gone.
+func (c *conn) unlock() {
+	wake := c.wakeLocked()
+	drained := c.state == connDraining && len(c.streams) == 0 && c.role.drainedLocked()
+	c.mu.Unlock()
+	if wake {
+		c.wake <- struct{}{}
+	}
+	if drained {
+		c.close(ErrConnClosing, frame.NoError, "", true)
+	}
+}
+
+// addLocked enters a new stream into the table.
+func (c *conn) addLocked(s *stream) {
+	s.recv.window = inWindow{size: c.opts.StreamWindow, open: c.opts.StreamWindow}
+	c.streams[s.id] = s
+}
+
+// advanceLocked moves the stream to its next state, and takes it out of the table when it is closed.
+func (c *conn) advanceLocked(s *stream, e streamEvent) error {
+	state, err := s.state.next(e)
+	if err != nil {
+		return err
+	}
+	s.state = state
+	if state == streamClosed {
+		c.removeLocked(s)
+	}
+	return nil
+}
+
+func (c *conn) removeLocked(s *stream) {
+	if c.streams[s.id] != s {
+		return
+	}
+	delete(c.streams, s.id)
+	s.unlink()
+	s.out.drop()
+	s.out.signal()
+	c.role.removedLocked(s)
+}
+
+// resetLocked ends a stream with RST_STREAM. It reports whether the stream was still there.
+func (c *conn) resetLocked(s *stream, code frame.ErrCode) bool {
+	if s.state == streamClosed {
+		return false
+	}
+	c.send.reset(s.id, code)
+	_ = c.advanceLocked(s, sendReset) // never illegal
+	return true
+}
+
+// abort ends a stream with RST_STREAM because of what the peer did. Only the read goroutine calls it. It reports whether the
+// stream was still there.
+func (c *conn) abort(s *stream, code frame.ErrCode, text string) bool {
+	c.mu.Lock()
+	before := len(c.send.buf)
+	there := c.resetLocked(s, code)
+	c.caused(before)
+	if there {
+		s.side.aborted(abort{code: code, text: text})
+	}
+	return there
+}
+
+// close ends the connection and all of its streams. A GOAWAY with the code and the text is sent, for which there is closeGrace.
+// With linger the peer is left that time to read what was sent, since bytes that this side has not read would take it away
+// (a TCP reset). Only the first call counts.
+func (c *conn) close(err error, code frame.ErrCode, debug string, linger bool) {
+	c.mu.Lock()
+	if c.state == connClosed {
+		c.mu.Unlock()
+		return
+	}
+	c.state, c.err = connClosed, err
+	streams := c.streams
+	c.streams = nil
+	for _, s := range streams {
+		s.state = streamClosed
+		s.unlink()
+		s.out.drop()
+		s.out.signal()
+		c.role.removedLocked(s)
+	}
+	c.send.buf = frame.AppendGoAway(c.send.buf, c.role.lastIDLocked(), code, debug[:min(len(debug), maxDebugData)])
+	c.send.linger = linger
+	c.kill = time.AfterFunc(closeGrace, func() { c.nc.Close() })
+	c.unlock()
+	for _, s := range streams {
+		s.side.aborted(abort{conn: err})
+	}
+	c.role.closed(err)
+}
+
+// maxDebugData is how many bytes of a GOAWAY's debug data are sent.
+const maxDebugData = 128
+
+// leave is called by each goroutine of the connection when it has no more use for nc.
+func (c *conn) leave() {
+	if c.parts.Add(-1) > 0 {
+		return
+	}
+	c.nc.Close()
+	c.mu.Lock()
+	c.kill.Stop()
+	c.mu.Unlock()
+	close(c.done)
+}

@@ -1,0 +1,501 @@
+// The read goroutine of a connection: frame by frame, each to its handler. It never writes to the socket and never waits for the
+// write goroutine, except while too much of what the peer has caused waits to be written.
+
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// directRead is how many bytes of a message must be missing for them to be read from the socket straight into the message.
+const directRead = 4 << 10
+
+// recentResets is how many streams that this side has reset are remembered: what the peer has sent before it knew is ignored.
+const recentResets = 128
+
+// A readSide is the state of the read goroutine.
+type readSide struct {
+	frames  *frame.Reader
+	blocks  blockDecoder
+	window  inWindow // of the connection
+	last    *stream  // the stream of the last frame, so that a look-up serves a run of frames
+	block   openBlock
+	backlog int  // a recent value of sendSide.peerBytes
+	settled bool // whether the peer's first SETTINGS have arrived
+}
+
+// An openBlock is a header block whose CONTINUATION frames have not all arrived.
+type openBlock struct {
+	id     uint32 // 0 if there is none
+	end    bool   // END_STREAM came with its HEADERS
+	frames int    // CONTINUATION frames so far
+}
+
+func (r *readSide) init(src frame.Source, o ConnOptions) {
+	r.frames = frame.NewReader(src, o.Pool, o.ReadBufferSize, maxFrameSize)
+	r.blocks.maxList = o.maxHeaderList()
+	r.window = inWindow{size: o.ConnWindow, open: o.ConnWindow}
+}
+
+// readLoop is the read goroutine. It ends with the connection.
+func (c *conn) readLoop() {
+	defer c.leave()
+	err := c.readFrames()
+	if fault := (*frame.Error)(nil); errors.As(err, &fault) {
+		c.close(connectionErrorf(true, fault, "%s", fault.Text), fault.Code, fault.Text, true)
+	} else {
+		c.close(c.role.readError(err), frame.NoError, "", false)
+	}
+	// Bytes that nobody reads would make the system reset the connection and throw away what was written last. This ends at the
+	// latest when the timer of close does.
+	_, _ = io.Copy(io.Discard, c.nc)
+	c.read.frames.Close()
+}
+
+// readFrames reads until an error: one of the connection, or a *frame.Error that is the peer's fault.
+func (c *conn) readFrames() error {
+	for {
+		c.pace()
+		h, err := c.read.frames.Next()
+		if err != nil {
+			return err
+		}
+		if err := c.handle(h); err != nil {
+			return err
+		}
+	}
+}
+
+// handleBuffered takes those of the following frames that belong to the same stream and are in the buffer already.
+func (c *conn) handleBuffered(id uint32) error {
+	for c.read.block.id == 0 && c.read.frames.NextIsBuffered(id) {
+		h, err := c.read.frames.Next()
+		if err != nil {
+			return err
+		}
+		if err := c.handle(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pace waits while too much of what the peer has caused waits to be written, unless the connection ends.
+func (c *conn) pace() {
+	if c.read.backlog <= backlogSize {
+		return
+	}
+	c.mu.Lock()
+	c.read.backlog = c.send.peerBytes
+	if c.read.backlog <= backlogSize || c.state == connClosed {
+		c.read.backlog = 0
+		c.mu.Unlock()
+		return
+	}
+	room := make(chan struct{})
+	c.send.room = room
+	c.mu.Unlock()
+	<-room // the write goroutine closes it, at the latest when it writes for the last time
+	c.read.backlog = 0
+}
+
+// caused unlocks after the bytes that were appended since the buffer had the length before: the peer has caused them.
+func (c *conn) caused(before int) {
+	c.send.peerBytes += len(c.send.buf) - before
+	c.read.backlog = c.send.peerBytes
+	c.unlock()
+}
+
+// handle takes one frame.
+func (c *conn) handle(h frame.Header) error {
+	if b := &c.read.block; b.id != 0 && (h.Type != frame.Continuation || h.StreamID != b.id) {
+		return faultf(frame.ProtocolError, "%v within the header block of stream %d", h, b.id)
+	}
+	if !c.read.settled && h.Type != frame.Settings {
+		return faultf(frame.ProtocolError, "first frame is %v, want SETTINGS", h)
+	}
+	switch h.Type {
+	case frame.Data:
+		return c.onData(h)
+	case frame.Headers:
+		return c.onHeaders(h)
+	case frame.Continuation:
+		return c.onContinuation(h)
+	case frame.RSTStream, frame.WindowUpdate, frame.Priority, frame.Ping:
+		return c.onFixed(h)
+	case frame.Settings:
+		return c.onSettings(h)
+	case frame.GoAway:
+		return c.onGoAway(h)
+	case frame.PushPromise:
+		return faultf(frame.ProtocolError, "PUSH_PROMISE, which was disabled or comes from a client")
+	}
+	return nil // unknown types are ignored (RFC 9113 §4.1)
+}
+
+func faultf(code frame.ErrCode, format string, args ...any) error {
+	return &frame.Error{Code: code, Text: fmt.Sprintf(format, args...)}
+}
+
+// stream returns the stream of a frame, nil if it is closed.
+func (c *conn) stream(id uint32) *stream {
+	if s := c.read.last; s != nil && s.id == id {
+		return s
+	}
+	c.mu.Lock()
+	s := c.streams[id]
+	c.mu.Unlock()
+	if s != nil {
+		c.read.last = s
+	}
+	return s
+}
+
+// onData takes a DATA frame (RFC 9113 §6.1). All of it counts for the window of the connection, which is renewed at once:
+// what bounds memory is the windows of the streams.
+func (c *conn) onData(h frame.Header) error {
+	if err := frame.CheckData(h); err != nil {
+		return err
+	}
+	if err := c.read.window.receive(int64(h.Length)); err != nil {
+		return faultf(frame.FlowControlError, "DATA: %v", err)
+	}
+	c.read.window.consume(int64(h.Length))
+	c.measure(h.Length)
+	if n := c.read.window.renew(); n > 0 {
+		c.control(func(b []byte) []byte { return frame.AppendWindowUpdate(b, 0, n) })
+	}
+	n, pad := h.Length, 0
+	if h.Flags.Has(frame.Padded) {
+		var b [1]byte
+		if err := c.read.frames.ReadFull(b[:]); err != nil {
+			return err
+		}
+		var err error
+		if n, err = frame.DataLen(h, b[0]); err != nil {
+			return err
+		}
+		pad = h.Length - n
+	}
+	s := c.stream(h.StreamID)
+	if s == nil {
+		return c.dataOnClosed(h)
+	}
+	return c.streamData(s, h, n, pad)
+}
+
+// dataOnClosed answers DATA on a stream that is not in the table.
+func (c *conn) dataOnClosed(h frame.Header) error {
+	if c.role.idle(h.StreamID) {
+		return faultf(frame.ProtocolError, "DATA on idle stream %d", h.StreamID)
+	}
+	c.mu.Lock()
+	before := len(c.send.buf)
+	if !c.send.wasReset(h.StreamID) {
+		c.send.reset(h.StreamID, frame.StreamClosed)
+	}
+	c.caused(before)
+	return nil
+}
+
+// streamData takes n bytes of data and pad bytes of padding for a stream.
+func (c *conn) streamData(s *stream, h frame.Header, n, pad int) error {
+	increment, err := s.recv.arrive(h.Length, pad)
+	switch {
+	case err == errPeerDone:
+		if !c.abort(s, frame.StreamClosed, "DATA behind END_STREAM") {
+			return c.dataOnClosed(h)
+		}
+		return nil
+	case err != nil:
+		c.abort(s, frame.FlowControlError, err.Error())
+		return nil
+	}
+	if increment > 0 {
+		s.sendWindowUpdate(increment)
+	}
+	if s.expect >= 0 {
+		if s.expect -= int64(n); s.expect < 0 || s.expect > 0 && h.Flags.Has(frame.EndStream) {
+			c.abort(s, frame.ProtocolError, "content-length does not match the data")
+			return nil
+		}
+	}
+	if err := c.receive(s, n); err != nil {
+		return err
+	}
+	if h.Flags.Has(frame.EndStream) {
+		s.side.ended()
+	}
+	return nil
+}
+
+// receive reads n bytes of a stream's data to where they belong.
+func (c *conn) receive(s *stream, n int) error {
+	for n > 0 {
+		if n >= directRead && s.takesMessages {
+			read, err := c.receiveDirect(s, n)
+			if err != nil {
+				return err
+			}
+			if n -= read; read > 0 {
+				continue
+			}
+		}
+		if err := c.read.frames.Fill(1); err != nil {
+			return err
+		}
+		p := c.read.frames.Buffered()
+		p = p[:min(len(p), n)] // what is beyond n is padding
+		n -= len(p)
+		if !s.takesMessages {
+			s.side.stray(p)
+			continue
+		}
+		s.received(s.recv.put(p, n))
+	}
+	return nil
+}
+
+// receiveDirect reads up to n bytes straight into the arriving message if that misses many. It returns how many.
+func (c *conn) receiveDirect(s *stream, n int) (int, error) {
+	if c.read.frames.BufferedLen() > 0 {
+		return 0, nil
+	}
+	dst := s.recv.reserve(n)
+	if dst == nil {
+		return 0, nil
+	}
+	err := c.read.frames.ReadFull(dst)
+	s.received(s.recv.commit(len(dst)))
+	return len(dst), err
+}
+
+// received acts on what the receive queue says after new bytes.
+func (s *stream) received(increment uint32, wake bool) {
+	if increment > 0 {
+		s.sendWindowUpdate(increment)
+	}
+	if wake {
+		s.recv.signal()
+	}
+}
+
+// onHeaders takes a HEADERS frame (RFC 9113 §6.2).
+func (c *conn) onHeaders(h frame.Header) error {
+	p, err := c.read.frames.Payload()
+	if err != nil {
+		return err
+	}
+	fragment, dependency, err := frame.ParseHeaders(h, p)
+	if err != nil {
+		return err
+	}
+	if dependency == h.StreamID {
+		return faultf(frame.ProtocolError, "stream %d depends on itself", h.StreamID)
+	}
+	end := h.Flags.Has(frame.EndStream)
+	if h.Flags.Has(frame.EndHeaders) {
+		hd, tooLarge, err := c.read.blocks.decode(fragment)
+		if err != nil {
+			return err
+		}
+		return c.role.headers(h.StreamID, hd, tooLarge, end)
+	}
+	c.read.block = openBlock{id: h.StreamID, end: end}
+	c.read.blocks.begin()
+	c.read.blocks.length = len(fragment)
+	return c.read.blocks.write(fragment)
+}
+
+// onContinuation takes a CONTINUATION frame (RFC 9113 §6.10). Their number is bounded by what the largest header list needs.
+func (c *conn) onContinuation(h frame.Header) error {
+	b := &c.read.block
+	if b.id == 0 {
+		return faultf(frame.ProtocolError, "CONTINUATION without HEADERS on stream %d", h.StreamID)
+	}
+	limit := 8 + int(c.read.blocks.maxList/frame.DefaultMaxSize)
+	if b.frames++; b.frames > limit {
+		return faultf(frame.EnhanceYourCalm, "%d CONTINUATION frames, limit %d", b.frames, limit)
+	}
+	p, err := c.read.frames.Payload()
+	if err != nil {
+		return err
+	}
+	c.read.blocks.length += len(p)
+	if err := c.read.blocks.write(p); err != nil {
+		return err
+	}
+	if !h.Flags.Has(frame.EndHeaders) {
+		return nil
+	}
+	hd, tooLarge, err := c.read.blocks.end()
+	if err != nil {
+		return err
+	}
+	id, end := b.id, b.end
+	*b = openBlock{}
+	return c.role.headers(id, hd, tooLarge, end)
+}
+
+// onFixed takes the frames of fixed size.
+func (c *conn) onFixed(h frame.Header) error {
+	if err := frame.CheckFixed(h); err != nil {
+		return err
+	}
+	p, err := c.read.frames.Payload()
+	if err != nil {
+		return err
+	}
+	switch h.Type {
+	case frame.RSTStream:
+		return c.onReset(h.StreamID, frame.ParseRSTStream(p))
+	case frame.WindowUpdate:
+		return c.onWindowUpdate(h.StreamID, frame.ParseWindowUpdate(p))
+	case frame.Ping:
+		return c.onPing(h.Flags.Has(frame.Ack), [8]byte(p))
+	}
+	return c.onPriority(h, p)
+}
+
+// onPriority ignores priorities but for what makes them wrong (RFC 9113 §5.3.2, §6.3).
+func (c *conn) onPriority(h frame.Header, p []byte) error {
+	code := frame.NoError
+	switch {
+	case len(p) != 5:
+		code = frame.SizeError
+	case frame.PriorityDependency(p) == h.StreamID:
+		code = frame.ProtocolError
+	default:
+		return nil
+	}
+	if s := c.stream(h.StreamID); s != nil {
+		c.abort(s, code, "malformed PRIORITY")
+		return nil
+	}
+	return faultf(code, "malformed PRIORITY on stream %d", h.StreamID)
+}
+
+// onReset takes a RST_STREAM (RFC 9113 §6.4).
+func (c *conn) onReset(id uint32, code frame.ErrCode) error {
+	s := c.stream(id)
+	if s == nil {
+		if c.role.idle(id) {
+			return faultf(frame.ProtocolError, "RST_STREAM on idle stream %d", id)
+		}
+		return nil
+	}
+	c.mu.Lock()
+	there := s.state != streamClosed
+	_ = c.advanceLocked(s, recvReset) // never illegal
+	c.unlock()
+	if there {
+		s.side.aborted(abort{code: code, byPeer: true, unprocessed: code == frame.RefusedStream})
+	}
+	return nil
+}
+
+// onWindowUpdate takes a WINDOW_UPDATE (RFC 9113 §6.9).
+func (c *conn) onWindowUpdate(id, increment uint32) error {
+	if id == 0 {
+		if increment == 0 {
+			return faultf(frame.ProtocolError, "WINDOW_UPDATE of 0 bytes on the connection")
+		}
+		c.mu.Lock()
+		err := c.send.window.grow(increment)
+		c.unlock()
+		if err != nil {
+			return faultf(frame.FlowControlError, "WINDOW_UPDATE on the connection: %v", err)
+		}
+		return nil
+	}
+	s := c.stream(id)
+	if s == nil {
+		if c.role.idle(id) {
+			return faultf(frame.ProtocolError, "WINDOW_UPDATE on idle stream %d", id)
+		}
+		return nil
+	}
+	if increment == 0 {
+		c.abort(s, frame.ProtocolError, "WINDOW_UPDATE of 0 bytes")
+		return nil
+	}
+	c.mu.Lock()
+	err := c.growLocked(s, increment)
+	c.unlock()
+	if err != nil {
+		c.abort(s, frame.FlowControlError, err.Error())
+	}
+	return nil
+}
+
+func (c *conn) onPing(ack bool, data [8]byte) error {
+	if ack {
+		if data == bdpPing {
+			c.measured()
+		} else {
+			c.role.pingAck(data)
+		}
+		return nil
+	}
+	c.control(func(b []byte) []byte { return frame.AppendPing(b, frame.Ack, data) })
+	return c.role.ping()
+}
+
+// onSettings takes a SETTINGS frame (RFC 9113 §6.5).
+func (c *conn) onSettings(h frame.Header) error {
+	if err := frame.CheckSettings(h); err != nil {
+		return err
+	}
+	p, err := c.read.frames.Payload()
+	if err != nil {
+		return err
+	}
+	if h.Flags.Has(frame.Ack) {
+		if !c.read.settled {
+			return faultf(frame.ProtocolError, "first frame is an acknowledgement of SETTINGS, want SETTINGS")
+		}
+		return nil
+	}
+	c.read.settled = true
+	maxStreams := int64(-1)
+	c.mu.Lock()
+	before := len(c.send.buf)
+	err = frame.ParseSettings(p, func(s frame.Setting) error {
+		if s.ID == frame.MaxConcurrentStreams {
+			maxStreams = int64(s.Value)
+			return nil
+		}
+		return c.send.apply(s)
+	})
+	c.send.buf = frame.AppendSettingsAck(c.send.buf)
+	c.caused(before)
+	if err != nil {
+		return err
+	}
+	c.role.settings(maxStreams)
+	return nil
+}
+
+func (c *conn) onGoAway(h frame.Header) error {
+	p, err := c.read.frames.Payload()
+	if err != nil {
+		return err
+	}
+	lastID, code, debug, err := frame.ParseGoAway(h, p)
+	if err != nil {
+		return err
+	}
+	return c.role.peerGoAway(lastID, code, debug)
+}
+
+// control queues a control frame that the peer has caused.
+func (c *conn) control(appendFrame func([]byte) []byte) {
+	c.mu.Lock()
+	before := len(c.send.buf)
+	c.send.buf = appendFrame(c.send.buf)
+	c.caused(before)
+}

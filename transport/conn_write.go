@@ -1,0 +1,436 @@
+// The sending half of a connection: state under one mutex, and the one goroutine that turns it into bytes.
+//
+// Callers put bytes where they belong: headers and control frames, and messages that are small and fit the windows, straight
+// behind what is already waiting; other messages into their stream's queue, and the stream into a list. The write goroutine
+// takes what is waiting, gives each stream of the list a turn, writes, and begins anew. Nobody sends it anything.
+
+package transport
+
+import (
+	"net"
+	"runtime"
+	"time"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+const (
+	copyLimit   = 4 << 10   // bytes of a message that are rather copied than referred to
+	turnSize    = 16 << 10  // bytes that a stream may send before it is the next one's turn
+	batchSize   = 256 << 10 // bytes of messages that go into one batch
+	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
+	keptBuffer  = 64 << 10  // bytes of a write buffer that is worth keeping
+	backlogSize = 64 << 10  // bytes caused by the peer that may wait before the read goroutine waits too
+)
+
+// A writerState says what the write goroutine is doing.
+type writerState uint8
+
+const (
+	writerNone    writerState = iota // there is none; the next work starts one
+	writerRunning                    // it will look at the state before it parks
+	writerParked                     // it waits for conn.wake
+)
+
+// A sendSide is what a connection has to send and may send. It is guarded by conn.mu.
+type sendSide struct {
+	buf       []byte // bytes for the wire, in their order
+	lastData  dataFrame
+	ready     streamList // streams with bytes to send and window to send them
+	blocked   streamList // streams with bytes to send whose window is used up
+	window    outWindow  // of the connection
+	initial   int64      // the peer's SETTINGS_INITIAL_WINDOW_SIZE
+	maxFrame  int        // the peer's SETTINGS_MAX_FRAME_SIZE
+	maxList   uint64     // the peer's SETTINGS_MAX_HEADER_LIST_SIZE
+	blocks    blockEncoder
+	writer    writerState
+	parks     uint64 // how often the write goroutine has parked
+	retireAt  uint64 // parks when timer was started
+	retiring  bool   // timer is running
+	timer     *time.Timer
+	linger    bool                 // leave the socket to the peer when all is written
+	peerBytes int                  // bytes of buf that the peer has caused
+	room      chan struct{}        // made by the read goroutine when it waits for peerBytes to shrink; closed when they have
+	resets    [recentResets]uint32 // the streams that were reset last
+	nextReset int
+}
+
+// A dataFrame is the DATA frame at the end of sendSide.buf, which more data of its stream may join.
+type dataFrame struct {
+	id  uint32 // 0 if there is none
+	at  int    // where its header begins
+	len int    // bytes of payload
+}
+
+func (d *sendSide) init() {
+	d.window = frame.DefaultWindow
+	d.initial = frame.DefaultWindow
+	d.maxFrame = frame.DefaultMaxSize
+	d.maxList = noListLimit
+}
+
+// noListLimit is the largest header list as long as the peer has named no limit.
+const noListLimit = 1<<64 - 1
+
+// apply takes over one of the peer's settings. A new initial window changes those of all streams at once, since each stream
+// counts from it (RFC 9113 §6.9.2).
+func (d *sendSide) apply(s frame.Setting) error {
+	switch s.ID {
+	case frame.HeaderTableSize:
+		d.blocks.setTableSize(s.Value)
+	case frame.InitialWindowSize:
+		d.initial = int64(s.Value)
+		d.unblock()
+	case frame.MaxFrameSize:
+		d.maxFrame = int(s.Value)
+	case frame.MaxHeaderListSize:
+		d.maxList = uint64(s.Value)
+	}
+	return nil
+}
+
+// unblock lets all streams try again whose window was used up, in constant time.
+func (d *sendSide) unblock() {
+	for s := d.blocked.head; s != nil; s = d.blocked.head {
+		s.unlink()
+		d.ready.push(s)
+	}
+}
+
+// reset appends a RST_STREAM, and remembers it for a while.
+func (d *sendSide) reset(id uint32, code frame.ErrCode) {
+	d.buf = frame.AppendRSTStream(d.buf, id, code)
+	d.resets[d.nextReset%recentResets] = id
+	d.nextReset++
+}
+
+// wasReset reports whether this side has reset the stream lately.
+func (d *sendSide) wasReset(id uint32) bool {
+	for _, r := range d.resets {
+		if r == id {
+			return true
+		}
+	}
+	return false
+}
+
+// mayLocked returns how many bytes the stream may send by the windows.
+func (s *stream) mayLocked() int {
+	d := &s.c.send
+	return int(max(0, min(int64(d.window), int64(s.out.window)+d.initial)))
+}
+
+// spendLocked takes n sent bytes out of the windows.
+func (s *stream) spendLocked(n int) {
+	s.c.send.window -= outWindow(n)
+	s.out.window -= outWindow(n)
+}
+
+// sendMessageLocked takes over a message: small ones go straight to the end of what is waiting.
+func (c *conn) sendMessageLocked(s *stream, m *OutMessage, end bool) {
+	if n := m.Len(); s.out.queued > 0 || n > copyLimit || n > s.mayLocked() || len(c.send.buf) > backlogSize {
+		s.out.push(m)
+		s.out.end = end
+		s.linkLocked()
+		return
+	}
+	c.send.data(s.id, m, end)
+	s.spendLocked(m.Len())
+	m.Free()
+	if end {
+		_ = c.advanceLocked(s, sendEnd) // the caller has checked the state
+	}
+}
+
+// data appends a whole message as a DATA frame, or to the DATA frame of the same stream that is the last in the buffer.
+func (d *sendSide) data(id uint32, m *OutMessage, end bool) {
+	n := m.Len()
+	last := &d.lastData
+	if last.id != id || last.at+frame.HeaderLen+last.len != len(d.buf) || last.len+n > turnSize {
+		*last = dataFrame{id: id, at: len(d.buf)}
+		d.buf = frame.AppendHeader(d.buf, frame.Data, 0, id, 0)
+	}
+	d.buf = m.appendTo(d.buf, 0, n)
+	last.len += n
+	f := frame.Flags(0)
+	if end {
+		f = frame.EndStream
+		last.id = 0
+	}
+	frame.AppendHeader(d.buf[:last.at], frame.Data, f, id, last.len)
+}
+
+// linkLocked puts a stream with bytes to send into the list that it belongs to.
+func (s *stream) linkLocked() {
+	d := &s.c.send
+	if s.out.list != nil || s.out.queued == 0 {
+		return
+	}
+	if int64(s.out.window)+d.initial > 0 {
+		d.ready.push(s)
+	} else {
+		d.blocked.push(s)
+	}
+}
+
+// growLocked adds to the window of a stream.
+func (c *conn) growLocked(s *stream, increment uint32) error {
+	w := s.out.window + outWindow(c.send.initial)
+	if err := w.grow(increment); err != nil {
+		return err
+	}
+	s.out.window += outWindow(increment)
+	if s.out.list == &c.send.blocked {
+		s.unlink()
+	}
+	s.linkLocked()
+	return nil
+}
+
+// endLocked ends the sending half of a stream after what it has queued.
+func (c *conn) endLocked(s *stream) {
+	if s.out.queued > 0 {
+		s.out.end = true
+		return
+	}
+	c.send.buf = frame.AppendHeader(c.send.buf, frame.Data, frame.EndStream, s.id, 0)
+	_ = c.advanceLocked(s, sendEnd) // the caller has checked the state
+}
+
+// hasWorkLocked reports whether there is something that can be written now.
+func (c *conn) hasWorkLocked() bool {
+	d := &c.send
+	return len(d.buf) > 0 || d.ready.head != nil && d.window > 0 || c.state == connClosed
+}
+
+// wakeLocked makes sure that the write goroutine looks at the state. It reports whether the caller must send to c.wake.
+func (c *conn) wakeLocked() bool {
+	if c.send.writer == writerRunning || !c.hasWorkLocked() {
+		return false
+	}
+	parked := c.send.writer == writerParked
+	c.send.writer = writerRunning
+	if !parked {
+		c.parts.Add(1)
+		go c.writeLoop() // owned by the connection; ends when all is written after close
+	}
+	return parked
+}
+
+// A batch is what is written at once. It belongs to the write goroutine.
+type batch struct {
+	flat   []byte        // the bytes that were copied
+	cut    int           // how many of them are in pieces
+	pieces net.Buffers   // flat cut into pieces, with payloads that are referred to in between; empty if there are none
+	rest   net.Buffers   // what is left of pieces while they are written
+	held   []*OutMessage // messages that pieces refer to
+}
+
+// refer adds a payload that stays where it is; flat is all that was copied so far.
+func (b *batch) refer(flat, payload []byte) {
+	if len(flat) > b.cut {
+		b.pieces = append(b.pieces, flat[b.cut:])
+	}
+	b.pieces = append(b.pieces, payload)
+	b.cut = len(flat)
+}
+
+func (b *batch) write(nc net.Conn) error {
+	if len(b.pieces) == 0 {
+		_, err := nc.Write(b.flat)
+		return err
+	}
+	if len(b.flat) > b.cut {
+		b.pieces = append(b.pieces, b.flat[b.cut:])
+	}
+	b.rest = b.pieces
+	_, err := b.rest.WriteTo(nc)
+	return err
+}
+
+// reset frees what was written.
+func (b *batch) reset() {
+	for i, m := range b.held {
+		m.Free()
+		b.held[i] = nil
+	}
+	clear(b.pieces)
+	b.pieces, b.held, b.cut = b.pieces[:0], b.held[:0], 0
+	if b.flat = b.flat[:0]; cap(b.flat) > keptBuffer {
+		b.flat = nil
+	}
+}
+
+// writeLoop is the write goroutine.
+func (c *conn) writeLoop() {
+	defer c.leave()
+	b := new(batch)
+	for {
+		c.mu.Lock()
+		if !c.hasWorkLocked() && !c.parkLocked(b) {
+			c.mu.Unlock()
+			return
+		}
+		if c.smallLocked() {
+			c.mu.Unlock()
+			runtime.Gosched() // whoever is ready to send joins the batch
+			c.mu.Lock()
+		}
+		last := c.state == connClosed
+		c.gatherLocked(b)
+		c.mu.Unlock()
+		if last {
+			_ = c.nc.SetWriteDeadline(time.Now().Add(closeGrace)) // a net.Conn without deadlines is closed by the timer
+		}
+		err := b.write(c.nc)
+		b.reset()
+		if last {
+			c.finishWriting(err)
+			return
+		}
+		if err != nil {
+			c.closeForWrite(err)
+		}
+	}
+}
+
+// smallLocked reports whether what is waiting is worth waiting for more.
+func (c *conn) smallLocked() bool {
+	return c.send.ready.head == nil && len(c.send.buf) < smallBatch && c.state != connClosed && c.opts.WriteBufferSize > 0
+}
+
+// parkLocked blocks until there is work. It returns false if the goroutine shall end instead, for which it took so long.
+func (c *conn) parkLocked(b *batch) bool {
+	d := &c.send
+	d.writer = writerParked
+	d.parks++
+	if !d.retiring {
+		d.retiring = true
+		d.retireAt = d.parks
+		d.retire(c)
+	}
+	c.mu.Unlock()
+	<-c.wake
+	c.mu.Lock()
+	return d.writer != writerNone
+}
+
+// idleWriter is how long the write goroutine stays without work.
+const idleWriter = time.Second
+
+// retire sees to it that the write goroutine ends, and its buffers with it, if it stays parked.
+func (d *sendSide) retire(c *conn) {
+	if d.timer == nil {
+		d.timer = time.AfterFunc(idleWriter, c.retireWriter)
+	} else {
+		d.timer.Reset(idleWriter)
+	}
+}
+
+func (c *conn) retireWriter() {
+	c.mu.Lock()
+	d := &c.send
+	d.retiring = false
+	if d.writer != writerParked {
+		c.mu.Unlock()
+		return
+	}
+	if d.parks != d.retireAt { // it was busy in between
+		d.retiring, d.retireAt = true, d.parks
+		d.retire(c)
+		c.mu.Unlock()
+		return
+	}
+	d.writer = writerNone
+	d.buf = nil
+	c.mu.Unlock()
+	c.wake <- struct{}{}
+}
+
+// closeForWrite ends the connection because it cannot be written to.
+func (c *conn) closeForWrite(err error) {
+	c.close(connectionErrorf(true, err, "%v", err), frame.NoError, "", false)
+}
+
+// finishWriting ends the writing half of the socket, or all of it if nobody shall linger.
+func (c *conn) finishWriting(err error) {
+	c.mu.Lock()
+	linger := c.send.linger
+	c.mu.Unlock()
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && linger && err == nil {
+		if half.CloseWrite() == nil {
+			return
+		}
+	}
+	c.nc.Close()
+}
+
+// gatherLocked takes what is waiting, and then gives streams their turns until the batch is full.
+func (c *conn) gatherLocked(b *batch) {
+	d := &c.send
+	d.lastData = dataFrame{}
+	limit := batchSize
+	if !c.vectors {
+		limit = max(c.opts.WriteBufferSize, turnSize)
+	}
+	for size := len(d.buf); d.window > 0 && d.ready.head != nil && size < limit; {
+		size += c.turnLocked(d.ready.head, b)
+	}
+	b.flat, d.buf = d.buf, b.flat
+	d.peerBytes = 0
+	if d.room != nil {
+		close(d.room)
+		d.room = nil
+	}
+}
+
+// turnLocked moves one DATA frame of the stream into the batch. It returns its size.
+func (c *conn) turnLocked(s *stream, b *batch) int {
+	s.unlink()
+	turn := turnSize
+	if c.send.ready.head == nil {
+		turn = batchSize // nobody else waits
+	}
+	n := min(s.out.queued, s.mayLocked(), turn, c.send.maxFrame)
+	if n > 0 {
+		c.frameLocked(s, b, n)
+	}
+	if s.out.queued < writeQuota {
+		s.out.signal()
+	}
+	s.linkLocked()
+	return n
+}
+
+// frameLocked appends a DATA frame with the next n bytes of the stream, and the end of the stream if that follows them.
+func (c *conn) frameLocked(s *stream, b *batch, n int) {
+	d, q := &c.send, &s.out
+	f := frame.Flags(0)
+	if q.end && n == q.queued {
+		f = frame.EndStream
+	}
+	d.buf = frame.AppendHeader(d.buf, frame.Data, f, s.id, n)
+	s.spendLocked(n)
+	q.queued -= n
+	for n > 0 {
+		m := q.messages[0]
+		part := min(n, m.Len()-q.sent)
+		if c.vectors && part > copyLimit {
+			m.Ref()
+			b.held = append(b.held, m)
+			m.each(q.sent, part, func(p []byte) { b.refer(d.buf, p) })
+		} else {
+			d.buf = m.appendTo(d.buf, q.sent, part)
+		}
+		n -= part
+		if q.sent += part; q.sent == m.Len() {
+			q.pop().Free()
+		}
+	}
+	switch {
+	case f != 0:
+		_ = c.advanceLocked(s, sendEnd) // nothing was sent behind the end
+	case q.queued == 0 && q.trailers != nil:
+		c.trailersLocked(s, q.trailers)
+	}
+}

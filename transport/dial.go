@@ -1,0 +1,78 @@
+// From an address to a secured connection: the network, and the handshake of the credentials. One context bounds all of it.
+
+package transport
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+
+	"google.golang.org/grpc/credentials"
+)
+
+// A Dialer makes network connections to addresses.
+type Dialer func(ctx context.Context, address string) (net.Conn, error)
+
+// NetDialer is the Dialer by default: TCP, or a unix socket for addresses that begin with "unix:".
+func NetDialer(ctx context.Context, address string) (net.Conn, error) {
+	// The keepalive of TCP is on, with the timing of the system: Go's own 15 seconds would wake up devices that could sleep.
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: -1, Interval: -1, Count: -1}}
+	network, address := ParseAddress(address)
+	return d.DialContext(ctx, network, address)
+}
+
+// ParseAddress splits an address into the network and the address on it.
+func ParseAddress(address string) (network, addr string) {
+	rest, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		return "tcp", address
+	}
+	if abs, ok := strings.CutPrefix(rest, "//"); ok {
+		return "unix", abs // "unix:///path"
+	}
+	return "unix", rest
+}
+
+// A Secured is a network connection after its handshake.
+type Secured struct {
+	Conn net.Conn
+	Auth credentials.AuthInfo // nil without credentials
+	TLS  bool                 // the credentials' protocol is TLS
+}
+
+// DialSecured makes a connection to address and has creds make it secure for the server named authority. creds may be nil. The
+// error is a ConnectionError.
+func DialSecured(ctx context.Context, address, authority string, dial Dialer, creds credentials.TransportCredentials) (Secured, error) {
+	nc, err := dial(ctx, address)
+	if err != nil {
+		return Secured{}, connectionErrorf(isTemporary(err), err, "transport: Error while dialing: %v", err)
+	}
+	if creds == nil {
+		return Secured{Conn: nc}, nil
+	}
+	stop := context.AfterFunc(ctx, func() { nc.Close() }) // credentials need not watch ctx
+	secured, auth, err := creds.ClientHandshake(ctx, authority, nc)
+	if err == nil && secured == nil {
+		err = fmt.Errorf("credentials returned no connection")
+	}
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		nc.Close()
+		return Secured{}, connectionErrorf(isTemporary(err), err, "transport: authentication handshake failed: %v", err)
+	}
+	return Secured{Conn: secured, Auth: auth, TLS: creds.Info().SecurityProtocol == "tls"}, nil
+}
+
+// isTemporary reports whether an attempt that failed with err may succeed later. Errors that do not say so may.
+func isTemporary(err error) bool {
+	switch err := err.(type) {
+	case interface{ Temporary() bool }:
+		return err.Temporary()
+	case interface{ Timeout() bool }:
+		return err.Timeout()
+	}
+	return true
+}

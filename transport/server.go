@@ -1,0 +1,315 @@
+// The server's end of a connection: it accepts streams whose requests are sound, answers the others, and drains.
+
+package transport
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// ServerOptions are the options of the server's end.
+type ServerOptions struct {
+	ConnOptions
+	MaxConcurrentStreams uint32          // 0 means no limit
+	HeaderTableSize      *uint32         // bytes; nil means 4096, and the peer is not told
+	MaxMessageSize       int             // bytes; larger messages of requests are refused
+	Context              context.Context // the context of the connection, whose values those of calls inherit
+	Peer                 *peer.Peer      // who the client is
+}
+
+// A Handler takes the streams of a connection.
+type Handler interface {
+	// HandleStream is called by the read goroutine for each sound request, and must not block. Whoever handles the stream calls
+	// its Finish, and then Done.
+	HandleStream(*ServerStream)
+	// Closed says that the connection is closed. It is called once, without locks.
+	Closed(err error)
+}
+
+// A Server is the server's end of a connection. Its methods may be called concurrently.
+type Server struct {
+	conn
+	o       ServerOptions
+	handler Handler
+
+	// Guarded by conn.mu.
+	lastID   uint32 // the last stream that the client has opened
+	handling int    // streams whose handlers have not returned
+	drain    drainStep
+	finalID  uint32 // what the last GOAWAY of a drain says
+	drainer  *time.Timer
+}
+
+// drainStep tells how far a graceful drain has come (RFC 9113 §6.8).
+type drainStep uint8
+
+const (
+	drainNone  drainStep = iota
+	drainSaid            // the client knows; streams that it opened before it knew are still accepted
+	drainFinal           // the last GOAWAY named the last stream
+)
+
+// drainPing is the payload of the PING whose acknowledgement says that the client has seen the first GOAWAY of a drain.
+var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 0, 0, 1}
+
+// drainWait is how long the acknowledgement of drainPing is waited for.
+const drainWait = 5 * time.Second
+
+// NewServer makes nc a server connection, and waits for the client's preface and SETTINGS until nc's read deadline. It takes over
+// nc. The handler is only told of connections for which NewServer returned no error.
+func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
+	o.setDefaults()
+	t := &Server{o: o, handler: handler}
+	t.init(nc, t, o.ConnOptions)
+	settings := o.settings()
+	if o.MaxConcurrentStreams != 0 {
+		settings = append(settings, frame.Setting{ID: frame.MaxConcurrentStreams, Value: o.MaxConcurrentStreams})
+	}
+	if o.HeaderTableSize != nil {
+		settings = append(settings, frame.Setting{ID: frame.HeaderTableSize, Value: *o.HeaderTableSize})
+		t.read.blocks.tableSize = *o.HeaderTableSize
+	}
+	t.start(frame.AppendSettings(nil, settings))
+	if err := t.readPreface(); err != nil {
+		t.close(err, frame.ProtocolError, "bad client preface", false)
+		t.leave()
+		return nil, err
+	}
+	return t, nil
+}
+
+// readPreface reads the client's preface and its SETTINGS.
+func (t *Server) readPreface() error {
+	preface := make([]byte, len(frame.Preface))
+	if err := t.read.frames.ReadRaw(preface); err != nil {
+		return connectionErrorf(false, err, "transport: http2Server.HandleStreams failed to receive the preface from client: %v", err)
+	}
+	if string(preface) != frame.Preface {
+		return connectionErrorf(false, nil, "transport: http2Server.HandleStreams received bogus greeting from client: %q", preface)
+	}
+	return nil
+}
+
+// Serve reads the connection until it ends. It is the read goroutine.
+func (t *Server) Serve() { t.readLoop() }
+
+// Done is closed when the connection is closed and nothing of it is left.
+func (t *Server) Done() <-chan struct{} { return t.done }
+
+// Close ends the connection and all of its streams at once.
+func (t *Server) Close(err error) { t.close(err, frame.NoError, "", false) }
+
+// Drain lets the streams end that the client has opened, and then the connection. The client is told in two steps, so that no
+// stream is lost that it opens before it knows.
+func (t *Server) Drain(reason string) {
+	t.mu.Lock()
+	defer t.unlock()
+	if t.drain != drainNone || t.state == connClosed {
+		return
+	}
+	t.drain = drainSaid
+	t.send.buf = frame.AppendGoAway(t.send.buf, math.MaxInt32, frame.NoError, reason)
+	t.send.buf = frame.AppendPing(t.send.buf, 0, drainPing)
+	t.drainer = time.AfterFunc(drainWait, t.finishDrain)
+}
+
+// finishDrain sends the second GOAWAY, which names the last stream.
+func (t *Server) finishDrain() {
+	t.mu.Lock()
+	defer t.unlock()
+	if t.drain != drainSaid || t.state == connClosed {
+		return
+	}
+	t.drainer.Stop()
+	t.drain, t.state, t.finalID = drainFinal, connDraining, t.lastID
+	t.send.buf = frame.AppendGoAway(t.send.buf, t.lastID, frame.NoError, "")
+}
+
+// headers implements role: it opens a stream, or ends the request of one.
+func (t *Server) headers(id uint32, h *head, tooLarge, end bool) error {
+	if s := t.stream(id); s != nil {
+		return t.requestTrailers(s, h, end)
+	}
+	if id == 0 || id%2 == 0 {
+		return faultf(frame.ProtocolError, "HEADERS on stream %d, which is not a client's", id)
+	}
+	t.mu.Lock()
+	last, final := t.lastID, t.drain == drainFinal
+	if id > last {
+		t.lastID = id
+	}
+	t.mu.Unlock()
+	switch {
+	case id <= last && t.wasResetLocked(id):
+		return nil
+	case id <= last:
+		return faultf(frame.StreamClosed, "HEADERS on stream %d, which is closed or was skipped; the last one is %d", id, last)
+	case final:
+		return nil // the client learns from the GOAWAY that nobody acted on it
+	}
+	return t.accept(id, h, tooLarge, end)
+}
+
+func (t *Server) wasResetLocked(id uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.send.wasReset(id)
+}
+
+// requestTrailers takes a header block on a stream that is open: legal in HTTP/2, without meaning in gRPC.
+func (t *Server) requestTrailers(s *stream, h *head, end bool) error {
+	switch {
+	case s.recv.isEnded():
+		if !t.abort(s, frame.StreamClosed, "HEADERS behind END_STREAM") {
+			return nil
+		}
+	case !end:
+		t.abort(s, frame.ProtocolError, "HEADERS in the middle of a stream")
+	case h.trailerFault() != "":
+		t.abort(s, frame.ProtocolError, h.trailerFault())
+	default:
+		s.side.ended()
+	}
+	return nil
+}
+
+// accept opens a stream, or answers why not.
+func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
+	switch why := h.requestFault(); {
+	case tooLarge:
+		t.refuse(id, frame.SizeError)
+		return nil
+	case why != "":
+		t.refuse(id, frame.ProtocolError)
+		return nil
+	}
+	s, bad := t.newStream(id, h)
+	if bad != nil {
+		t.answer(id, bad, end)
+		return nil
+	}
+	t.mu.Lock()
+	if limit := t.o.MaxConcurrentStreams; limit != 0 && t.handling >= int(limit) {
+		before := len(t.send.buf)
+		t.send.reset(id, frame.RefusedStream)
+		t.caused(before)
+		return nil
+	}
+	t.handling++
+	t.addLocked(&s.stream)
+	t.unlock()
+	t.read.last = &s.stream
+	s.startTimer()
+	if end {
+		s.ended()
+	} else if err := t.handleBuffered(id); err != nil {
+		return err
+	}
+	t.handler.HandleStream(s)
+	return nil
+}
+
+// refuse resets a stream that was not opened.
+func (t *Server) refuse(id uint32, code frame.ErrCode) {
+	t.mu.Lock()
+	before := len(t.send.buf)
+	t.send.reset(id, code)
+	t.caused(before)
+}
+
+// A refusal is the answer to a request that is legal HTTP/2 but no gRPC.
+type refusal struct {
+	httpStatus string
+	subtype    string
+	status     rpcStatus
+}
+
+// check returns why a request is no gRPC, nil if it is, and its timeout (0 if it has none).
+func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *refusal) {
+	subtype, ok := ContentSubtype(h.contentType)
+	var err error
+	if h.timeout != "" {
+		timeout, err = parseTimeout(h.timeout)
+	}
+	switch {
+	case h.hosts > 1:
+		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("num values of :authority: %v, num values of host: %v, both must only have 1 value as per HTTP/2 spec", min(1, len(h.authority)), h.hosts)}}
+	case !ok:
+		bad = &refusal{"415", "", rpcStatus{code: codes.InvalidArgument, message: fmt.Sprintf("invalid gRPC request content-type %q", h.contentType)}}
+	case h.method != "POST":
+		bad = &refusal{"405", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("Received a HEADERS frame with :method %q which should be POST", h.method)}}
+	case h.badBinary != "":
+		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed binary metadata in header %q", h.badBinary)}}
+	case err != nil:
+		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed grpc-timeout: %v", err)}}
+	case h.timeout != "" && timeout <= 0:
+		bad = &refusal{"200", subtype, rpcStatus{code: codes.DeadlineExceeded, message: context.DeadlineExceeded.Error()}}
+	}
+	return timeout, h.timeout != "", bad
+}
+
+// answer ends a stream that was not opened with a complete response.
+func (t *Server) answer(id uint32, r *refusal, end bool) {
+	t.mu.Lock()
+	before := len(t.send.buf)
+	block := t.send.blocks.refusal(r)
+	t.send.buf = frame.AppendHeaderBlock(t.send.buf, id, frame.EndStream, block, frame.DefaultMaxSize)
+	if !end {
+		t.send.reset(id, frame.NoError)
+	}
+	t.caused(before)
+}
+
+// idle implements role.
+func (t *Server) idle(id uint32) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return id%2 == 0 || id > t.lastID
+}
+
+// settings implements role.
+func (t *Server) settings(int64) {}
+
+// peerGoAway implements role: what a client says of the streams that a server opens concerns nobody.
+func (t *Server) peerGoAway(uint32, frame.ErrCode, []byte) error { return nil }
+
+// ping implements role.
+func (t *Server) ping() error { return nil }
+
+// pingAck implements role.
+func (t *Server) pingAck(data [8]byte) {
+	if data == drainPing {
+		t.finishDrain()
+	}
+}
+
+// removedLocked implements role.
+func (t *Server) removedLocked(*stream) {}
+
+// lastIDLocked implements role.
+func (t *Server) lastIDLocked() uint32 { return t.lastID }
+
+// drainedLocked implements role.
+func (t *Server) drainedLocked() bool { return t.drain == drainFinal }
+
+// readError implements role.
+func (t *Server) readError(err error) error {
+	return connectionErrorf(true, err, "error reading from client: %v", err)
+}
+
+// closed implements role.
+func (t *Server) closed(err error) {
+	t.mu.Lock()
+	if t.drainer != nil {
+		t.drainer.Stop()
+	}
+	t.mu.Unlock()
+	t.handler.Closed(err)
+}

@@ -1,0 +1,431 @@
+// One call on the server's end: its request, its context, and the response in its order: headers, messages, trailers.
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"golang.org/x/net/http2/hpack"
+	"google.golang.org/protobuf/proto"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/internal/callctx"
+	"google.golang.org/grpc/internal/callkey"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// ErrIllegalHeaderWrite says that headers were set or sent when they had been sent already.
+var ErrIllegalHeaderWrite = errors.New("transport: SendHeader called multiple times")
+
+// A ServerStream is one call. One goroutine at a time may send, and one may receive; the other methods may be called by anybody.
+type ServerStream struct {
+	stream
+	server    *Server
+	req       *head
+	headerLen int
+	ctx       serverContext
+	call      CallValues  // the call as the package above sees it; nil if it sees none
+	timer     *time.Timer // ends the call at its deadline; nil if it has none
+
+	mu           sync.Mutex // guards the fields below
+	header       metadata.MD
+	trailer      metadata.MD
+	sendCompress string
+	subtype      string
+	headerSent   bool
+}
+
+// A serverContext is the context of a call on the server.
+type serverContext struct {
+	callctx.Context
+	s *ServerStream
+}
+
+// Value implements context.Context.
+func (c *serverContext) Value(key any) any {
+	switch key.(type) {
+	case callkey.IncomingMetadata:
+		return c.s.req.metadata()
+	case callkey.Peer:
+		return c.s.server.o.Peer
+	}
+	if c.s.call != nil {
+		if v := c.s.call.Value(key); v != nil {
+			return v
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// String names the context without its contents, which may be secret.
+func (c *serverContext) String() string { return "grpc call " + c.s.req.path }
+
+// newStream makes the stream of a sound request, or says why it is none.
+func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
+	timeout, limited, bad := t.check(h)
+	if bad != nil {
+		return nil, bad
+	}
+	s := &ServerStream{server: t, req: h, headerLen: t.read.blocks.length}
+	s.c, s.id, s.side = &t.conn, id, s
+	s.takesMessages, s.expect = true, h.length()
+	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, t.o.MaxMessageSize, &t.bdp
+	s.subtype, _ = ContentSubtype(h.contentType)
+	s.ctx.s, s.ctx.Context.Context = s, t.o.Context
+	if limited {
+		s.ctx.Limit = time.Now().Add(timeout)
+		if s.ctx.Limit.Before(time.Now()) { // a timeout that a time.Time cannot hold
+			s.ctx.Limit = time.Time{}
+		}
+	}
+	return s, nil
+}
+
+// startTimer sees to it that the call ends at its deadline.
+func (s *ServerStream) startTimer() {
+	if !s.ctx.Limit.IsZero() {
+		s.timer = time.AfterFunc(time.Until(s.ctx.Limit), s.expire)
+	}
+}
+
+// expire ends the call because its deadline has passed.
+func (s *ServerStream) expire() {
+	s.c.mu.Lock()
+	s.c.resetLocked(&s.stream, frame.Cancel)
+	s.c.unlock()
+	s.end(context.DeadlineExceeded)
+}
+
+// Context returns the context of the call.
+func (s *ServerStream) Context() context.Context { return &s.ctx }
+
+// CallValues answers for a call in its context.
+type CallValues interface {
+	// Value returns the value of a key, nil if there is none.
+	Value(key any) any
+}
+
+// SetCall sets what answers in the context of the call beside the stream. It must be called before anybody else has the context.
+func (s *ServerStream) SetCall(c CallValues) { s.call = c }
+
+// Method returns the path of the request.
+func (s *ServerStream) Method() string { return s.req.path }
+
+// ContentSubtype returns the lower-cased content-subtype of the request.
+func (s *ServerStream) ContentSubtype() string {
+	subtype, _ := ContentSubtype(s.req.contentType)
+	return subtype
+}
+
+// RecvCompress returns the grpc-encoding of the request, "" for none.
+func (s *ServerStream) RecvCompress() string { return s.req.encoding }
+
+// AcceptEncoding returns the grpc-accept-encoding of the request, "" for none.
+func (s *ServerStream) AcceptEncoding() string { return s.req.acceptEncoding }
+
+// Metadata returns the metadata of the request. It is shared and must not be changed.
+func (s *ServerStream) Metadata() metadata.MD { return s.req.metadata() }
+
+// Peer returns who the client is.
+func (s *ServerStream) Peer() *peer.Peer { return s.server.o.Peer }
+
+// HeaderLen returns the size in bytes of the request's header block as it came.
+func (s *ServerStream) HeaderLen() int { return s.headerLen }
+
+// Recv blocks for the next message, which is valid until Release. The error is io.EOF at the end of the request,
+// io.ErrUnexpectedEOF if that is within a message, MessageTooLarge, or that of the context.
+func (s *ServerStream) Recv() (InMessage, error) { return s.receive() }
+
+// Release ends the use of the last message.
+func (s *ServerStream) Release() { s.recv.release() }
+
+// SetHeader adds to the response headers.
+func (s *ServerStream) SetHeader(md metadata.MD) error {
+	if len(md) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.headerSent {
+		return ErrIllegalHeaderWrite
+	}
+	s.header = metadata.Join(s.header, md)
+	return nil
+}
+
+// SetTrailer adds to the trailers. It has no effect once they were sent.
+func (s *ServerStream) SetTrailer(md metadata.MD) {
+	if len(md) == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trailer = metadata.Join(s.trailer, md)
+}
+
+// Header returns a copy of the metadata of the response headers as they were set.
+func (s *ServerStream) Header() metadata.MD {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header.Copy()
+}
+
+// Trailer returns a copy of the metadata of the trailers as they were set.
+func (s *ServerStream) Trailer() metadata.MD {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trailer.Copy()
+}
+
+// SetSendCompress sets the grpc-encoding of the response.
+func (s *ServerStream) SetSendCompress(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.headerSent {
+		return errors.New("transport: set send compressor called after headers sent or stream done")
+	}
+	s.sendCompress = name
+	return nil
+}
+
+// SendCompress returns the grpc-encoding of the response.
+func (s *ServerStream) SendCompress() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sendCompress
+}
+
+// SendHeader adds to the response headers and sends them.
+func (s *ServerStream) SendHeader(md metadata.MD) error {
+	if err := s.SetHeader(md); err != nil {
+		return err
+	}
+	block, err := s.takeHeader()
+	switch {
+	case err != nil:
+		return err
+	case block == nil:
+		return ErrIllegalHeaderWrite
+	}
+	s.c.mu.Lock()
+	defer s.c.unlock()
+	return s.headerLocked(block)
+}
+
+// A responseHeader is what the first HEADERS of a response say.
+type responseHeader struct {
+	subtype, encoding string
+	fields            []hpack.HeaderField
+}
+
+// takeHeader returns the headers to send, nil if they were taken before.
+func (s *ServerStream) takeHeader() (*responseHeader, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.headerSent {
+		return nil, nil
+	}
+	s.headerSent = true
+	return s.responseHeaderLocked()
+}
+
+func (s *ServerStream) responseHeaderLocked() (*responseHeader, error) {
+	if s.header == nil && s.sendCompress == "" && s.subtype == "" {
+		return &plainHeader, nil
+	}
+	h := &responseHeader{subtype: s.subtype, encoding: s.sendCompress}
+	var err error
+	if h.fields, err = appendMetadata(nil, s.header, nil); err != nil {
+		return nil, status.Error(codes.Internal, err.Error())
+	}
+	return h, nil
+}
+
+// plainHeader is the header of most responses.
+var plainHeader responseHeader
+
+// headerLocked appends the response headers. The connection is locked.
+func (s *ServerStream) headerLocked(h *responseHeader) error {
+	if !s.state.canSend() {
+		return errStreamDone
+	}
+	d := &s.c.send
+	if d.maxList != noListLimit && listSize(h.fields)+200 > d.maxList {
+		s.c.resetLocked(&s.stream, frame.InternalError)
+		return ErrHeaderListSize{Size: listSize(h.fields) + 200, Limit: d.maxList}
+	}
+	block := d.blocks.response(h.subtype, h.encoding, h.fields)
+	d.buf = frame.AppendHeaderBlock(d.buf, s.id, 0, block, frame.DefaultMaxSize)
+	return nil
+}
+
+// Write sends a message, whose reference it takes over, behind the headers if those were not sent. It blocks while too much of the
+// stream waits to be written. An error says only that the stream is over: its context says why.
+func (s *ServerStream) Write(m *OutMessage) error {
+	h, err := s.takeHeader()
+	if err == nil && h != nil {
+		s.c.mu.Lock()
+		if err = s.headerLocked(h); err == nil {
+			s.c.sendMessageLocked(&s.stream, m, false)
+			s.c.unlock()
+			return nil
+		}
+		s.c.unlock()
+	}
+	if err != nil {
+		m.Free()
+		return err
+	}
+	return s.write(m, false)
+}
+
+// Finish ends the call with a status, behind a last message if there is one, whose reference it takes over. What the client still
+// sends is dropped. It never blocks.
+func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
+	t, h, err := s.ending(st, last != nil)
+	if err != nil {
+		if last != nil {
+			last.Free()
+			last = nil
+		}
+		h, t = &plainHeader, &trailers{status: rpcStatus{code: codes.Internal, message: err.Error()}, only: t.only}
+	}
+	c := s.c
+	c.mu.Lock()
+	if h != nil && !t.only {
+		err = s.headerLocked(h)
+	}
+	if err == nil && last != nil && s.state.canSend() {
+		c.sendMessageLocked(&s.stream, last, false)
+		last = nil
+	}
+	done := !s.state.canSend()
+	if !done {
+		c.endWithLocked(&s.stream, t)
+	}
+	c.unlock()
+	if last != nil {
+		last.Free()
+	}
+	s.end(context.Canceled)
+	s.recv.close()
+	if done {
+		return errStreamDone
+	}
+	return nil
+}
+
+// ending returns the trailers for a status, and the headers if they must precede them: they need not if there is neither metadata
+// nor a message.
+func (s *ServerStream) ending(st *status.Status, hasMessage bool) (*trailers, *responseHeader, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := &okTrailers
+	if st.Code() != codes.OK || st.Message() != "" || s.trailer != nil || !s.headerSent && !hasMessage && s.header == nil {
+		t = &trailers{status: wireStatus(st), only: !s.headerSent && !hasMessage && s.header == nil, subtype: s.subtype}
+	}
+	var h *responseHeader
+	var err error
+	if !s.headerSent && !t.only {
+		if h, err = s.responseHeaderLocked(); err != nil {
+			return t, nil, err
+		}
+	}
+	s.headerSent = true
+	if s.trailer != nil {
+		t.fields, err = appendMetadata(nil, s.trailer, nil)
+		if t.status.details != "" {
+			t.dropField("grpc-status-details-bin")
+		}
+	}
+	return t, h, err
+}
+
+// okTrailers are the trailers of most responses.
+var okTrailers trailers
+
+// dropField removes a field that the status sets itself.
+func (t *trailers) dropField(name string) {
+	kept := t.fields[:0]
+	for _, f := range t.fields {
+		if f.Name != name {
+			kept = append(kept, f)
+		}
+	}
+	t.fields = kept
+}
+
+// wireStatus returns the status as it goes on the wire.
+func wireStatus(st *status.Status) rpcStatus {
+	r := rpcStatus{code: st.Code(), message: st.Message()}
+	if p := st.Proto(); len(p.GetDetails()) > 0 {
+		if b, err := proto.Marshal(p); err == nil {
+			r.details = string(b)
+		}
+	}
+	return r
+}
+
+// Done says that the handler of the stream has returned: its place among the concurrent streams is free.
+func (s *ServerStream) Done() {
+	s.c.mu.Lock()
+	s.server.handling--
+	s.c.unlock()
+}
+
+// end ends the context of the call, and what its reader waits for.
+func (s *ServerStream) end(err error) {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.ctx.Finish(err)
+	if s.recv.end(err) {
+		s.recv.signal()
+	}
+}
+
+// ended implements streamSide: the request is complete.
+func (s *ServerStream) ended() {
+	s.c.mu.Lock()
+	_ = s.c.advanceLocked(&s.stream, recvEnd) // the receive queue has checked that it is the first
+	s.c.unlock()
+	if s.recv.end(io.EOF) {
+		s.recv.signal()
+	}
+}
+
+// stray implements streamSide. A server's stream takes messages from the start.
+func (s *ServerStream) stray([]byte) {}
+
+// aborted implements streamSide.
+func (s *ServerStream) aborted(abort) { s.end(context.Canceled) }
+
+// endWithLocked ends the stream with trailers behind what it has queued.
+func (c *conn) endWithLocked(s *stream, t *trailers) {
+	if s.out.queued > 0 {
+		s.out.trailers = t
+		return
+	}
+	c.trailersLocked(s, t)
+}
+
+// trailersLocked appends trailers, which end the stream. What the client still had to send is of no use: it is told so (RFC 9113
+// §8.1).
+func (c *conn) trailersLocked(s *stream, t *trailers) {
+	d := &c.send
+	if d.maxList != noListLimit && listSize(t.fields)+uint64(len(t.status.message)+len(t.status.details))+400 > d.maxList {
+		c.resetLocked(s, frame.InternalError)
+		return
+	}
+	block := d.blocks.trailers(t.only, t.subtype, t.status, t.fields)
+	d.buf = frame.AppendHeaderBlock(d.buf, s.id, frame.EndStream, block, frame.DefaultMaxSize)
+	_ = c.advanceLocked(s, sendEnd) // the caller has checked the state
+	c.resetLocked(s, frame.NoError)
+}

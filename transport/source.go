@@ -1,0 +1,62 @@
+// Where the read goroutine gets its bytes from, and whether a connection takes several buffers at once. What matters here is that
+// a silent connection holds no read buffer.
+
+package transport
+
+import (
+	"io"
+	"net"
+	"syscall"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// newSource returns the best source for the connection. A connection that an application has wrapped is only read by its Read.
+func newSource(nc net.Conn) frame.Source {
+	switch nc := nc.(type) {
+	case *net.TCPConn:
+		return newRawSource(nc, nc)
+	case *net.UnixConn:
+		return newRawSource(nc, nc)
+	case interface{ NetConn() net.Conn }: // *tls.Conn, or what embeds it
+		return &tinySource{nc.(io.Reader)}
+	}
+	return plainSource{nc}
+}
+
+// writesVectors reports whether net.Buffers reach the connection in one system call.
+func writesVectors(nc net.Conn) bool {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
+// A plainSource keeps its buffer while it waits.
+type plainSource struct{ net.Conn }
+
+// ReadLazily implements frame.Source.
+func (s plainSource) ReadLazily(l frame.Lender) (int, error) { return s.Read(l.Lend()) }
+
+// A tinySource waits with a few bytes of its own, which is cheap where the layer below has the rest at hand, as TLS has.
+type tinySource struct{ io.Reader }
+
+// ReadLazily implements frame.Source.
+func (s *tinySource) ReadLazily(l frame.Lender) (int, error) {
+	var first [frame.HeaderLen]byte
+	n, err := s.Read(first[:])
+	if n > 0 {
+		copy(l.Lend(), first[:n])
+	}
+	return n, err
+}
+
+// newRawSource returns a source for a socket: one that waits without memory where the system allows it.
+func newRawSource(nc net.Conn, sc syscall.Conn) frame.Source {
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return plainSource{nc}
+	}
+	return makeRawSource(nc, raw)
+}

@@ -1,0 +1,14 @@
+// Where a socket is no file descriptor, it is read like any other connection.
+
+//go:build !unix
+
+package transport
+
+import (
+	"net"
+	"syscall"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+func makeRawSource(nc net.Conn, _ syscall.RawConn) frame.Source { return plainSource{nc} }

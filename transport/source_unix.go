@@ -1,0 +1,60 @@
+// Reading a socket without holding memory while it is silent: on systems where a socket is a file descriptor, one look into it
+// tells whether there is something to read.
+
+//go:build unix
+
+package transport
+
+import (
+	"io"
+	"net"
+	"syscall"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// A rawSource borrows memory only for reads that do not have to wait. It belongs to the read goroutine.
+type rawSource struct {
+	net.Conn
+	raw    syscall.RawConn
+	try    func(fd uintptr) bool // s.tryRead, made once
+	lender frame.Lender
+	n      int
+	err    error
+}
+
+func makeRawSource(nc net.Conn, raw syscall.RawConn) frame.Source {
+	s := &rawSource{Conn: nc, raw: raw}
+	s.try = s.tryRead
+	return s
+}
+
+// ReadLazily implements frame.Source.
+func (s *rawSource) ReadLazily(l frame.Lender) (int, error) {
+	s.lender, s.n, s.err = l, 0, nil
+	if err := s.raw.Read(s.try); err != nil {
+		return 0, err
+	}
+	return s.n, s.err
+}
+
+// tryRead reads what is there. It returns false if that is nothing: then it is called again when something has come.
+func (s *rawSource) tryRead(fd uintptr) bool {
+	for {
+		n, err := syscall.Read(int(fd), s.lender.Lend())
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			s.lender.TakeBack()
+			return false
+		case err != nil:
+			s.err = err
+		case n == 0:
+			s.err = io.EOF
+		default:
+			s.n = n
+		}
+		return true
+	}
+}

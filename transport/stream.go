@@ -1,0 +1,193 @@
+// What both ends of a stream share: its place on the connection, what it received, what it has to send.
+
+package transport
+
+import (
+	"golang.org/x/net/http2/hpack"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// writeQuota is how many bytes of a stream may wait to be written before a writer of further messages waits too.
+const writeQuota = 64 << 10
+
+// A stream is one HTTP/2 stream. ClientStream and ServerStream embed it.
+type stream struct {
+	c    *conn
+	id   uint32
+	side streamSide
+	recv recvQueue
+
+	// Of the read goroutine alone:
+	takesMessages bool  // whether DATA belongs to messages
+	expect        int64 // bytes of DATA still to come by content-length, -1 if unknown
+
+	// The rest is guarded by c.mu.
+	state streamState
+	out   outQueue
+}
+
+// A streamSide is what differs between the ends of a stream. The methods are called without locks, by the read goroutine;
+// aborted also by whoever closed the connection.
+type streamSide interface {
+	// aborted says that the stream came to a sudden end. It is closed and out of the table. Called at most once.
+	aborted(why abort)
+	// ended says that the peer has ended the stream with a DATA frame.
+	ended()
+	// stray takes bytes of DATA while the stream takes no messages.
+	stray(p []byte)
+}
+
+// An abort says why a stream came to a sudden end.
+type abort struct {
+	code        frame.ErrCode // of the RST_STREAM, if conn is nil
+	byPeer      bool          // whether the peer sent it
+	text        string        // what was wrong, if this side sent it
+	conn        error         // what ended the connection
+	unprocessed bool          // whether the peer has certainly not acted on the stream
+}
+
+// An outQueue holds what a stream has to send and could not be sent yet.
+type outQueue struct {
+	window   outWindow // beyond the connection-wide initial window
+	messages []*OutMessage
+	first    [2]*OutMessage // the memory of messages as long as they are few
+	sent     int            // bytes of messages[0] that were sent
+	queued   int            // bytes that were not sent
+	end      bool           // END_STREAM follows
+	trailers *trailers      // or these do
+
+	list       *streamList // the list that the stream is in, if any
+	prev, next *stream
+
+	waiting bool // somebody waits for the queue to shrink
+	wake    chan struct{}
+}
+
+// trailers is the end of a response.
+type trailers struct {
+	status  rpcStatus
+	fields  []hpack.HeaderField
+	only    bool   // nothing was sent before: the block must say what the headers would have said
+	subtype string // the content-subtype of the response, if only
+}
+
+func (q *outQueue) push(m *OutMessage) {
+	if q.messages == nil {
+		q.messages = q.first[:0]
+	}
+	q.messages = append(q.messages, m)
+	q.queued += m.Len()
+}
+
+// pop takes the first message, which was sent, off the queue.
+func (q *outQueue) pop() *OutMessage {
+	m := q.messages[0]
+	q.messages[0] = nil
+	q.messages = q.messages[1:]
+	q.sent = 0
+	if len(q.messages) == 0 {
+		q.messages = nil
+	}
+	return m
+}
+
+// drop empties the queue.
+func (q *outQueue) drop() {
+	for _, m := range q.messages {
+		m.Free()
+	}
+	q.messages, q.sent, q.queued, q.end, q.trailers = nil, 0, 0, false, nil
+}
+
+// signal wakes whoever waits for the queue to shrink.
+func (q *outQueue) signal() {
+	if q.waiting {
+		q.waiting = false
+		q.wake <- struct{}{}
+	}
+}
+
+// A streamList is a list of streams that have something to send.
+type streamList struct{ head, tail *stream }
+
+func (l *streamList) push(s *stream) {
+	s.out.list, s.out.prev, s.out.next = l, l.tail, nil
+	if l.tail == nil {
+		l.head = s
+	} else {
+		l.tail.out.next = s
+	}
+	l.tail = s
+}
+
+// unlink takes the stream out of the list that it is in, if any.
+func (s *stream) unlink() {
+	l := s.out.list
+	if l == nil {
+		return
+	}
+	if s.out.prev == nil {
+		l.head = s.out.next
+	} else {
+		s.out.prev.out.next = s.out.next
+	}
+	if s.out.next == nil {
+		l.tail = s.out.prev
+	} else {
+		s.out.next.out.prev = s.out.prev
+	}
+	s.out.list, s.out.prev, s.out.next = nil, nil, nil
+}
+
+// write queues a message, whose reference it takes over, and with end says that it is the last one. It blocks while too much of
+// the stream waits to be written. One goroutine at a time may write.
+func (s *stream) write(m *OutMessage, end bool) error {
+	c := s.c
+	c.mu.Lock()
+	for s.out.queued >= writeQuota && s.state.canSend() {
+		s.waitLocked()
+	}
+	if !s.state.canSend() || s.out.end || s.out.trailers != nil {
+		c.mu.Unlock()
+		m.Free()
+		return errStreamDone
+	}
+	c.sendMessageLocked(s, m, end)
+	c.unlock()
+	return nil
+}
+
+// waitLocked unlocks the connection until the queue of the stream shrinks or the stream ends, and locks it again.
+func (s *stream) waitLocked() {
+	if s.out.wake == nil {
+		s.out.wake = make(chan struct{}, 1)
+	}
+	s.out.waiting = true
+	s.c.mu.Unlock()
+	<-s.out.wake
+	s.c.mu.Lock()
+}
+
+// receive blocks for the next message. The error is io.EOF at the end of the stream.
+func (s *stream) receive() (InMessage, error) {
+	for {
+		m, increment, err := s.recv.take()
+		if increment > 0 {
+			s.sendWindowUpdate(increment)
+		}
+		if m.Payload != nil || err != nil {
+			return m, err
+		}
+		s.recv.await(forMessage, nil, s)
+	}
+}
+
+// sendWindowUpdate gives the peer more of the stream's window, unless the peer needs none any more.
+func (s *stream) sendWindowUpdate(increment uint32) {
+	s.c.mu.Lock()
+	if s.state.canRecv() {
+		s.c.send.buf = frame.AppendWindowUpdate(s.c.send.buf, s.id, increment)
+	}
+	s.c.unlock()
+}
