@@ -9,3 +9,5 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1
 	google.golang.org/protobuf v1.36.12
 )
+
+require golang.org/x/text v0.41.0 // indirect

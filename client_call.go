@@ -1,0 +1,129 @@
+// What is settled about an RPC before its first attempt: options, service config, deadline, codec, compression.
+
+package grpc
+
+import (
+	"context"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/internal/serviceconfig"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/transport"
+)
+
+// newClientStream settles everything about an RPC that comes before its first attempt. With only, that is where it finds its
+// connections, and not in the channel. If newClientStream returns an error, the RPC is over.
+func newClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, only *pickers, method string, opts []CallOption) (*clientStream, error) {
+	cs := &clientStream{cc: cc, desc: desc, method: method, opts: opts, info: noCallInfo, pickers: only, parent: ctx}
+	if err := cs.prepare(); err != nil {
+		cs.reportFinish(err)
+		return nil, err
+	}
+	return cs, nil
+}
+
+func (cs *clientStream) prepare() error {
+	for _, o := range cs.opts {
+		if err := o.before(&cs.info); err != nil {
+			return toRPCErr(err)
+		}
+	}
+	if err := checkOutgoing(cs.parent); err != nil {
+		return err
+	}
+	if err := cs.configure(); err != nil {
+		return err
+	}
+	if err := cs.info.resolve(); err != nil {
+		return err
+	}
+	return cs.chooseCompression()
+}
+
+// checkOutgoing refuses metadata that cannot be sent before anything waits for it.
+func checkOutgoing(ctx context.Context) error {
+	md, added, ok := metadata.FromOutgoingContextRaw(ctx)
+	if !ok {
+		return nil
+	}
+	if err := transport.ValidateMetadata(md, added); err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+	return nil
+}
+
+// configure waits for the first result of name resolution, and applies what the service config says of the method.
+func (cs *clientStream) configure() error {
+	m := &noMethodConfig
+	if cs.pickers == nil {
+		live, waited, err := cs.cc.enter(cs.parent)
+		if err != nil {
+			return err
+		}
+		cs.entered, cs.pickers, cs.waitedForName = true, &live.pickers, waited
+		if configured := live.config.Load().Lookup(cs.method); configured != nil {
+			m = configured
+		}
+		cs.retry = retryState{policy: m.RetryPolicy, throttle: live.throttle.Load()}
+		if cs.cc.opts.disableRetry {
+			cs.retry.policy = nil
+		}
+	}
+	cs.apply(m)
+	return nil
+}
+
+// apply settles what options and service config say together. Limits of both sides hold.
+func (cs *clientStream) apply(m *serviceconfig.Method) {
+	if m.Timeout != nil && *m.Timeout >= 0 {
+		cs.parent, cs.cancel = context.WithTimeout(cs.parent, *m.Timeout)
+	}
+	cs.waitForReady = m.WaitForReady != nil && *m.WaitForReady
+	if cs.info.waitForReady != nil {
+		cs.waitForReady = *cs.info.waitForReady
+	}
+	cs.info.maxSend = smaller(cs.info.maxSend, m.MaxReqSize, defaultMaxSendSize)
+	cs.info.maxReceive = smaller(cs.info.maxReceive, m.MaxRespSize, defaultMaxReceiveSize)
+	if cs.info.retryBuffer < 0 {
+		cs.info.retryBuffer = defaultRetryBuffer
+	}
+}
+
+// noMethodConfig is what a service config that does not mention a method says of it.
+var noMethodConfig serviceconfig.Method
+
+// smaller returns the smaller of two limits in bytes, of which the first is unset if negative and the second if nil.
+func smaller(own int, config *int, unset int) int {
+	switch {
+	case own < 0 && config == nil:
+		return unset
+	case own < 0:
+		return *config
+	case config == nil:
+		return own
+	}
+	return min(own, *config)
+}
+
+// chooseCompression settles how messages are compressed that the RPC sends.
+func (cs *clientStream) chooseCompression() error {
+	switch name := cs.info.compressor; {
+	case name == encoding.Identity:
+		cs.comp.name = name
+	case name != "":
+		cs.comp = compression{name: name, now: encoding.GetCompressor(name)}
+		if cs.comp.now == nil {
+			return status.Errorf(codes.Internal, "grpc: Compressor is not installed for requested grpc-encoding %q", name)
+		}
+	case cs.cc.opts.compressor != nil:
+		cs.comp = compression{name: cs.cc.opts.compressor.Type(), then: cs.cc.opts.compressor}
+	}
+	return nil
+}
+
+// format implements formatter.
+func (cs *clientStream) format() callFormat {
+	return callFormat{codec: cs.info.codec, comp: &cs.comp, pool: cs.cc.opts.pool}
+}

@@ -1,0 +1,399 @@
+// One RPC on the client's side as the application sees it: its options and deadline, its attempts, and the end that comes once.
+
+package grpc
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/internal/callctx"
+	"google.golang.org/grpc/internal/callkey"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/transport"
+)
+
+// NewStream starts a streaming RPC. The method is "/service/method". The error carries a status. Generated code calls it; it may be
+// called concurrently. See ClientStream for what must be done so that the stream's resources are freed.
+func (cc *ClientConn) NewStream(ctx context.Context, desc *StreamDesc, method string, opts ...CallOption) (ClientStream, error) {
+	opts = cc.withDefaults(opts)
+	if i := cc.opts.streamInterceptor; i != nil {
+		return i(ctx, desc, cc, method, newStream, opts...)
+	}
+	return newStream(ctx, desc, cc, method, opts...)
+}
+
+// NewClientStream is ClientConn.NewStream as a function, which generated code of the first years calls.
+//
+// Deprecated: use ClientConn.NewStream.
+func NewClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, method string, opts ...CallOption) (ClientStream, error) {
+	return cc.NewStream(ctx, desc, method, opts...)
+}
+
+// A clientContext is the context of a streaming RPC.
+type clientContext struct {
+	callctx.Context
+	cs *clientStream // nil if the RPC is unary
+}
+
+// Value implements context.Context.
+func (c *clientContext) Value(key any) any {
+	if key == (callkey.Call{}) {
+		return c.cs
+	}
+	return c.Context.Context.Value(key)
+}
+
+// String names the context without its contents, which may be secret.
+func (c *clientContext) String() string { return "grpc call " + c.cs.method }
+
+// newStream is a streaming RPC without its interceptors.
+func newStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, method string, opts ...CallOption) (ClientStream, error) {
+	cs, err := newClientStream(ctx, desc, cc, nil, method, opts)
+	if err != nil {
+		return nil, err
+	}
+	return cs.open()
+}
+
+// A clientStream is one RPC. A unary one is made of unary alone; the methods of ClientStream are for streaming ones.
+type clientStream struct {
+	cc            *ClientConn
+	desc          *StreamDesc
+	method        string
+	opts          []CallOption
+	info          callInfo
+	comp          compression // of what is sent
+	pickers       *pickers
+	waitForReady  bool
+	waitedForName bool
+	parent        context.Context // the caller's, with the timeout of the service config
+	cancel        func()          // frees that timeout; nil if there is none
+	entered       bool            // the channel counts the RPC
+	retry         retryState
+	first         attempt // the memory of the first attempt
+
+	// Of streaming RPCs:
+	ctx       clientContext // ends with the RPC
+	stopWatch func() bool   // ends the watch over parent; nil if there is none
+	sendDone  bool          // of the sending goroutine: CloseSend was called
+	received  bool          // of the receiving goroutine: the one response was received
+
+	mu        sync.Mutex    // guards the fields below
+	opened    bool          // the first attempt to open a stream has returned
+	attempt   *attempt      // the current one
+	replacing chan struct{} // closed when the attempt that is being made in its place is ready, or there is none; nil if none is made
+	committed bool          // the current attempt is the last
+	sent      sentBuffer
+	ended     bool // the client has said that no message follows
+	over      bool
+}
+
+// callContext returns the context that attempts derive theirs from.
+func (cs *clientStream) callContext() context.Context {
+	if cs.ctx.cs != nil {
+		return &cs.ctx
+	}
+	return cs.parent
+}
+
+// open starts a streaming RPC.
+func (cs *clientStream) open() (ClientStream, error) {
+	if err := cs.start(); err != nil {
+		cs.finish(err)
+		return nil, err
+	}
+	return cs, nil
+}
+
+// start opens the first attempt of a streaming RPC.
+func (cs *clientStream) start() error {
+	cs.ctx.Context.Context, cs.ctx.cs = cs.parent, cs
+	cs.attempt = &cs.first
+	cs.first.begin(cs)
+	if cs.parent.Done() != nil {
+		cs.stopWatch = context.AfterFunc(cs.parent, cs.parentDone)
+	}
+	err := cs.first.open(nil, false)
+	cs.mu.Lock()
+	cs.opened = true
+	cs.mu.Unlock()
+	if err == nil && cs.ctx.Err() != nil { // parentDone may have come too early to see the stream
+		err = statusOf(cs.ctx.Err()).Err()
+	}
+	return err
+}
+
+// parentDone ends the RPC because the caller's context has ended.
+func (cs *clientStream) parentDone() {
+	err := cs.parent.Err()
+	cs.ctx.Finish(err)
+	cs.mu.Lock()
+	opened := cs.opened
+	cs.mu.Unlock()
+	if opened {
+		cs.finish(statusOf(err).Err())
+	}
+}
+
+// current returns the attempt to use. It waits while one is being replaced.
+func (cs *clientStream) current() *attempt {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return cs.currentLocked()
+}
+
+// currentLocked is current for a caller that holds cs.mu, which is unlocked while it waits.
+func (cs *clientStream) currentLocked() *attempt {
+	for cs.replacing != nil {
+		wait := cs.replacing
+		cs.mu.Unlock()
+		<-wait
+		cs.mu.Lock()
+	}
+	return cs.attempt
+}
+
+// commit says that no other attempt will be made.
+func (cs *clientStream) commit() {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	cs.commitLocked()
+}
+
+func (cs *clientStream) commitLocked() {
+	if !cs.committed {
+		cs.committed = true
+		cs.sent.drop()
+	}
+}
+
+// replace tries to put another attempt in the place of a, which has failed. It reports whether there is one to go on with.
+func (cs *clientStream) replace(a *attempt) bool {
+	cs.mu.Lock()
+	if cs.attempt != a || cs.replacing != nil { // somebody else was faster
+		replaced := cs.currentLocked() != a
+		cs.mu.Unlock()
+		return replaced
+	}
+	if cs.over || cs.committed || a.s.Status() == nil { // without a status, it failed for a reason that another attempt has too
+		cs.mu.Unlock()
+		return false
+	}
+	done := make(chan struct{})
+	cs.replacing = done
+	cs.mu.Unlock()
+	b := cs.tryAgain(a)
+	cs.mu.Lock()
+	cs.replacing = nil
+	if b == nil {
+		cs.commitLocked()
+	}
+	cs.mu.Unlock()
+	close(done)
+	return b != nil
+}
+
+// tryAgain makes the attempt that follows a, and lets it send what a has sent. It returns nil if none follows.
+func (cs *clientStream) tryAgain(a *attempt) *attempt {
+	v := cs.retry.judge(&a.s)
+	if !v.again {
+		return nil
+	}
+	b, err := cs.next(v)
+	if err != nil {
+		return nil
+	}
+	a.finish(a.s.Status().Err())
+	b.begin(cs)
+	if err := b.open(nil, false); err != nil {
+		b.finish(err)
+		return nil
+	}
+	cs.mu.Lock()
+	if cs.over {
+		cs.mu.Unlock()
+		b.finish(statusOf(context.Canceled).Err())
+		return nil
+	}
+	cs.attempt = b
+	parts, ended := cs.sent.all(), cs.ended
+	cs.mu.Unlock()
+	for _, p := range parts {
+		_ = b.s.Write(p, false) // an error is the end of the attempt, which whoever receives notices
+	}
+	if ended {
+		b.s.CloseSend()
+	}
+	return b
+}
+
+// next waits as long as the verdict says, and returns another attempt, unless the call ends meanwhile.
+func (cs *clientStream) next(v verdict) (*attempt, error) {
+	if v.delay > 0 {
+		timer := time.NewTimer(v.delay)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-cs.callContext().Done():
+			return nil, statusOf(cs.callContext().Err()).Err()
+		}
+	}
+	return &attempt{transparent: v.transparent}, nil
+}
+
+// Header implements ClientStream. If there are no headers, RecvMsg has the reason.
+func (cs *clientStream) Header() (metadata.MD, error) {
+	for {
+		a := cs.current()
+		if md := a.s.AwaitHeader(); md != nil {
+			cs.commit()
+			return md.Copy(), nil
+		}
+		if !cs.replace(a) {
+			return nil, nil
+		}
+	}
+}
+
+// Trailer implements ClientStream.
+func (cs *clientStream) Trailer() metadata.MD {
+	a := cs.current()
+	cs.commit()
+	return a.trailer()
+}
+
+// Context implements ClientStream.
+func (cs *clientStream) Context() context.Context {
+	a := cs.current()
+	cs.commit()
+	return a.ctx
+}
+
+// SendMsg implements ClientStream. The message of an RPC that has only one ends the sending half.
+func (cs *clientStream) SendMsg(v any) error {
+	if cs.sendDone {
+		return status.Error(codes.Internal, "SendMsg called after CloseSend")
+	}
+	m, n, err := cs.encode(v)
+	if err != nil {
+		cs.finish(err)
+		return err
+	}
+	cs.sendDone = !cs.desc.ClientStreams
+	a := cs.keep(m, cs.sendDone)
+	if a.s.Write(m, cs.sendDone) != nil && !cs.replace(a) {
+		if cs.desc.ClientStreams {
+			return io.EOF
+		}
+		return nil // RecvMsg has the reason
+	}
+	a.obs.outPayload(v, n)
+	return nil
+}
+
+// encode makes a message ready to be sent.
+func (cs *clientStream) encode(v any) (*transport.OutMessage, sizes, error) {
+	if p, ok := v.(*PreparedMsg); ok {
+		return p.message(cs.info.maxSend)
+	}
+	return encode(cs.info.codec, v, &cs.comp, cs.info.maxSend, cs.cc.opts.pool)
+}
+
+// keep notes a message that is about to be sent on the attempt that it returns, so that it can be sent again on another one; a nil
+// message, that nothing more will be sent.
+func (cs *clientStream) keep(m *transport.OutMessage, last bool) *attempt {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	a := cs.currentLocked()
+	cs.ended = cs.ended || last
+	if m == nil || cs.committed {
+		return a
+	}
+	cs.sent.add(m)
+	if cs.sent.size > cs.info.retryBuffer {
+		cs.commitLocked()
+	}
+	return a
+}
+
+// CloseSend implements ClientStream.
+func (cs *clientStream) CloseSend() error {
+	if !cs.sendDone {
+		cs.sendDone = true
+		cs.keep(nil, true).s.CloseSend()
+	}
+	return nil
+}
+
+// RecvMsg implements ClientStream.
+func (cs *clientStream) RecvMsg(v any) error {
+	if cs.received {
+		return io.EOF
+	}
+	for {
+		a := cs.current()
+		err := a.receive(v)
+		switch {
+		case err == nil && cs.desc.ServerStreams:
+			cs.commit()
+			return nil
+		case err == nil:
+			cs.received = true
+			cs.finish(nil)
+			return nil
+		case err == io.EOF:
+			cs.finish(nil)
+			return err
+		case !a.gotReply && cs.replace(a):
+			continue
+		}
+		cs.finish(err)
+		return err
+	}
+}
+
+// finish ends the RPC. Only the first call counts.
+func (cs *clientStream) finish(err error) {
+	cs.mu.Lock()
+	if cs.over {
+		cs.mu.Unlock()
+		return
+	}
+	cs.over = true
+	cs.commitLocked()
+	a := cs.attempt
+	cs.mu.Unlock()
+	a.finish(err)
+	if err == nil {
+		cs.retry.throttle.succeeded()
+	}
+	if a.conn != nil {
+		for _, o := range cs.opts {
+			o.after(&cs.info, a)
+		}
+	}
+	if cs.stopWatch != nil {
+		cs.stopWatch()
+	}
+	if cs.ctx.cs != nil {
+		cs.ctx.Finish(context.Canceled)
+	}
+	cs.reportFinish(err)
+}
+
+// reportFinish frees what the RPC holds of its channel, and tells those who asked that it is over.
+func (cs *clientStream) reportFinish(err error) {
+	if cs.cancel != nil {
+		cs.cancel()
+	}
+	if cs.entered {
+		cs.cc.leave()
+	}
+	for _, f := range cs.info.onFinish {
+		f(err)
+	}
+}

@@ -1,0 +1,165 @@
+// Making a connection: from the address of a subchannel to a transport that calls can use, and what becomes of it.
+
+package grpc
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/internal/unixresolver"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/transport"
+)
+
+// A connection is what calls need of a connected subchannel. It is immutable but for gone.
+type connection struct {
+	sc        *subchannel
+	address   resolver.Address
+	t         *transport.Client
+	authority string // of calls that do not have their own
+	auth      credentials.AuthInfo
+	peer      *peer.Peer
+	creds     []credentials.PerRPCCredentials // of the channel
+	secure    bool                            // the transport credentials say so
+	watch     connWatch
+	gone      atomic.Bool // it takes no more calls
+}
+
+// Draining implements transport.ClientEvents.
+func (c *connection) Draining(r transport.GoAwayReason) {
+	if r.TooManyPings() {
+		logger.Errorf("Client received GoAway with error code ENHANCE_YOUR_CALM and debug data equal to ASCII \"too_many_pings\".")
+	}
+	c.leave()
+}
+
+// Closed implements transport.ClientEvents.
+func (c *connection) Closed(error) {
+	c.leave()
+	c.watch.end()
+}
+
+// leave takes the connection out of service at once, before the subchannel's next state is known.
+func (c *connection) leave() {
+	c.gone.Store(true)
+	c.sc.ready.CompareAndSwap(c, nil)
+	c.sc.ac.queue.Run(func() { c.sc.lost(c) })
+}
+
+// checkAuthority returns why calls may not use an authority of their own, nil if they may.
+func (c *connection) checkAuthority(authority string) error {
+	v, ok := c.auth.(credentials.AuthorityValidator)
+	if !ok {
+		return status.Errorf(codes.Unavailable, "credentials type %q does not implement the AuthorityValidator interface, but authority override specified with CallAuthority call option", authType(c.auth))
+	}
+	if err := v.ValidateAuthority(authority); err != nil {
+		return status.Errorf(codes.Unavailable, "failed to validate authority %q : %v", authority, err)
+	}
+	return nil
+}
+
+func authType(a credentials.AuthInfo) string {
+	if a == nil {
+		return ""
+	}
+	return a.AuthType()
+}
+
+// A connectAttempt tries the addresses of a subchannel one after the other.
+type connectAttempt struct {
+	sc        *subchannel
+	addresses []resolver.Address
+	cancel    context.CancelFunc
+	retryAt   time.Time // when another attempt may begin if this one fails
+}
+
+// run makes the attempt and posts its result.
+func (a *connectAttempt) run(ctx context.Context) {
+	defer a.cancel()
+	var first error
+	for _, addr := range a.addresses {
+		c, err := a.sc.dial(ctx, addr)
+		if err == nil {
+			a.sc.ac.queue.Run(func() { a.sc.connected(a, c) })
+			return
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	a.sc.ac.queue.Run(func() { a.sc.failed(a, first) })
+}
+
+// dial makes a connection to an address.
+func (sc *subchannel) dial(ctx context.Context, addr resolver.Address) (*connection, error) {
+	cc := sc.ac.cc
+	o := &cc.opts
+	c := &connection{sc: sc, address: addr, authority: cc.serverName(addr), creds: o.perRPC}
+	creds := o.creds
+	if b := sc.bundle(); b != nil {
+		creds = b.TransportCredentials()
+		if p := b.PerRPCCredentials(); p != nil {
+			c.creds = append(c.creds[:len(c.creds):len(c.creds)], p)
+		}
+	}
+	dial := o.dialer
+	if dial == nil {
+		dial = transport.NetDialer
+	}
+	ctx = credentials.NewContextWithClientHandshakeInfo(ctx, credentials.ClientHandshakeInfo{Attributes: addr.Attributes})
+	s, err := transport.DialSecured(ctx, dialString(addr), c.authority, dial, creds)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.checkSecurity(s.Auth); err != nil {
+		s.Conn.Close()
+		return nil, err
+	}
+	c.auth, c.secure = s.Auth, s.TLS
+	c.peer = &peer.Peer{Addr: s.Conn.RemoteAddr(), LocalAddr: s.Conn.LocalAddr(), AuthInfo: s.Auth}
+	scheme := "http"
+	if s.TLS {
+		scheme = "https"
+	}
+	c.watch.begin(ctx, o.statsHandlers, true, s.Conn.RemoteAddr(), s.Conn.LocalAddr())
+	c.t, err = transport.NewClient(ctx, s.Conn, transport.ClientOptions{ConnOptions: o.conn, Scheme: scheme, UserAgent: cc.userAgent()}, c)
+	if err != nil {
+		c.watch.end()
+		return nil, err
+	}
+	return c, nil
+}
+
+// bundle returns the credentials bundle of the subchannel or its channel, nil if there is none.
+func (sc *subchannel) bundle() credentials.Bundle {
+	if sc.opts.CredsBundle != nil {
+		return sc.opts.CredsBundle
+	}
+	return sc.ac.cc.opts.bundle
+}
+
+// dialString returns the address as a dialer gets it.
+func dialString(a resolver.Address) string {
+	if unixresolver.Network(a) == "unix" && !strings.HasPrefix(a.Addr, "unix:") {
+		return "unix:" + a.Addr
+	}
+	return a.Addr
+}
+
+// checkSecurity refuses a connection that is not as secure as the channel's per-RPC credentials need.
+func (c *connection) checkSecurity(auth credentials.AuthInfo) error {
+	for _, p := range c.creds {
+		if p.RequireTransportSecurity() {
+			if err := credentials.CheckSecurityLevel(auth, credentials.PrivacyAndIntegrity); err != nil {
+				return status.Errorf(codes.Unavailable, "transport: cannot send secure credentials on an insecure connection: %v", err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,354 @@
+// The options of a channel.
+
+package grpc
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/transport"
+)
+
+const (
+	// defaultMaxCallAttempts is the largest number of attempts of a call by default, whatever its retry policy says.
+	defaultMaxCallAttempts = 5
+	// defaultIdleTimeout is how long a channel without calls stays connected by default.
+	defaultIdleTimeout = 30 * time.Minute
+	// defaultMinConnectTimeout is how long an attempt to connect may take by default, if its backoff is not longer.
+	defaultMinConnectTimeout = 20 * time.Second
+	// smallestWindow is the smallest flow-control window in bytes that an option can set; smaller ones are ignored.
+	smallestWindow = 65535
+)
+
+// dialOptions is what the options of a channel come to.
+type dialOptions struct {
+	creds           credentials.TransportCredentials
+	bundle          credentials.Bundle
+	perRPC          []credentials.PerRPCCredentials
+	authority       string
+	customUserAgent string           // what the application put before ours
+	dialer          transport.Dialer // nil for the default one
+	resolvers       []resolver.Builder
+
+	unaryInterceptor  UnaryClientInterceptor
+	streamInterceptor StreamClientInterceptor
+	unaryChain        []UnaryClientInterceptor // to follow unaryInterceptor
+	streamChain       []StreamClientInterceptor
+	callOptions       []CallOption
+	codec             Codec // of the kind of 2016
+	compressor        Compressor
+	decompressor      Decompressor
+	statsHandlers     []stats.Handler
+
+	serviceConfig        *string // the default one, in JSON
+	disableServiceConfig bool
+	disableRetry         bool
+	maxCallAttempts      int
+	idleTimeout          time.Duration
+	backoff              backoff.Config
+	minConnectTimeout    time.Duration
+	keepalive            keepalive.ClientParameters
+
+	conn transport.ConnOptions
+	pool mem.BufferPool
+
+	// Of Dial and DialContext alone:
+	block                bool
+	timeout              time.Duration
+	returnLastError      bool
+	failOnPermanentError bool
+	defaultScheme        string
+}
+
+func defaultDialOptions() dialOptions {
+	return dialOptions{
+		maxCallAttempts: defaultMaxCallAttempts, idleTimeout: defaultIdleTimeout, backoff: backoff.DefaultConfig,
+		minConnectTimeout: defaultMinConnectTimeout, pool: mem.DefaultBufferPool(),
+	}
+}
+
+// finish settles what depends on several options.
+func (o *dialOptions) finish() {
+	if o.unaryInterceptor != nil {
+		o.unaryChain = append([]UnaryClientInterceptor{o.unaryInterceptor}, o.unaryChain...)
+	}
+	if o.streamInterceptor != nil {
+		o.streamChain = append([]StreamClientInterceptor{o.streamInterceptor}, o.streamChain...)
+	}
+	o.unaryInterceptor, o.streamInterceptor = chainUnaryClient(o.unaryChain), chainStreamClient(o.streamChain)
+	if o.codec != nil {
+		o.callOptions = append([]CallOption{CallCustomCodec(o.codec)}, o.callOptions...)
+	}
+	o.conn.Pool = o.pool
+}
+
+// DialOption is an option of a channel. Where two contradict each other, the later one counts unless its documentation says
+// otherwise.
+type DialOption interface {
+	apply(*dialOptions)
+}
+
+// EmptyDialOption does nothing. It can be embedded in options of one's own.
+//
+// Experimental: the type may change.
+type EmptyDialOption struct{}
+
+func (EmptyDialOption) apply(*dialOptions) {}
+
+// A dialOption is an option that is a function.
+type dialOption func(*dialOptions)
+
+func (f dialOption) apply(o *dialOptions) { f(o) }
+
+// WithTransportCredentials returns an option that sets how connections are secured. Each channel needs this or
+// WithCredentialsBundle; for connections that are not secured, there is insecure.NewCredentials.
+func WithTransportCredentials(creds credentials.TransportCredentials) DialOption {
+	return dialOption(func(o *dialOptions) { o.creds = creds })
+}
+
+// WithInsecure returns an option that leaves connections unsecured.
+//
+// Deprecated: use WithTransportCredentials with insecure.NewCredentials.
+func WithInsecure() DialOption { return WithTransportCredentials(insecure.NewCredentials()) }
+
+// WithCredentialsBundle returns an option that sets transport and per-RPC credentials together. It cannot be used together with
+// WithTransportCredentials.
+//
+// Experimental: the function may change.
+func WithCredentialsBundle(b credentials.Bundle) DialOption {
+	return dialOption(func(o *dialOptions) { o.bundle = b })
+}
+
+// WithPerRPCCredentials returns an option that adds credentials which each call sends. It may be used several times.
+func WithPerRPCCredentials(creds credentials.PerRPCCredentials) DialOption {
+	return dialOption(func(o *dialOptions) { o.perRPC = append(o.perRPC, creds) })
+}
+
+// WithAuthority returns an option that sets the :authority of calls, which is also the name that servers must prove.
+func WithAuthority(a string) DialOption { return dialOption(func(o *dialOptions) { o.authority = a }) }
+
+// WithUserAgent returns an option that puts s before the user agent of the library.
+func WithUserAgent(s string) DialOption {
+	return dialOption(func(o *dialOptions) { o.customUserAgent = s })
+}
+
+// WithContextDialer returns an option that sets how connections are made to the addresses that name resolution finds. If f returns
+// an error with a method Temporary() bool, FailOnNonTempDialError looks at it. A dialer of one's own makes proxies of the environment
+// be ignored.
+func WithContextDialer(f func(context.Context, string) (net.Conn, error)) DialOption {
+	return dialOption(func(o *dialOptions) { o.dialer = f })
+}
+
+// WithDialer is WithContextDialer for a function that takes a timeout.
+//
+// Deprecated: use WithContextDialer.
+func WithDialer(f func(string, time.Duration) (net.Conn, error)) DialOption {
+	return WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+		if deadline, ok := ctx.Deadline(); ok {
+			return f(addr, time.Until(deadline))
+		}
+		return f(addr, 0)
+	})
+}
+
+// WithResolvers returns an option that adds resolver builders for this channel, which go before the registered ones.
+//
+// Experimental: the function may change.
+func WithResolvers(rs ...resolver.Builder) DialOption {
+	return dialOption(func(o *dialOptions) { o.resolvers = append(o.resolvers, rs...) })
+}
+
+// WithUnaryInterceptor returns an option that sets the interceptor of unary calls, which is the outermost of all.
+func WithUnaryInterceptor(f UnaryClientInterceptor) DialOption {
+	return dialOption(func(o *dialOptions) { o.unaryInterceptor = f })
+}
+
+// WithChainUnaryInterceptor returns an option that adds interceptors of unary calls, of which the first is the outermost.
+func WithChainUnaryInterceptor(interceptors ...UnaryClientInterceptor) DialOption {
+	return dialOption(func(o *dialOptions) { o.unaryChain = append(o.unaryChain, interceptors...) })
+}
+
+// WithStreamInterceptor returns an option that sets the interceptor of streaming calls, which is the outermost of all.
+func WithStreamInterceptor(f StreamClientInterceptor) DialOption {
+	return dialOption(func(o *dialOptions) { o.streamInterceptor = f })
+}
+
+// WithChainStreamInterceptor returns an option that adds interceptors of streaming calls, of which the first is the outermost.
+func WithChainStreamInterceptor(interceptors ...StreamClientInterceptor) DialOption {
+	return dialOption(func(o *dialOptions) { o.streamChain = append(o.streamChain, interceptors...) })
+}
+
+// WithDefaultCallOptions returns an option that puts call options before those of each call. It may be used several times.
+func WithDefaultCallOptions(cos ...CallOption) DialOption {
+	return dialOption(func(o *dialOptions) { o.callOptions = append(o.callOptions, cos...) })
+}
+
+// WithMaxMsgSize returns an option that limits the size of messages that are received, in bytes.
+//
+// Deprecated: use WithDefaultCallOptions with MaxCallRecvMsgSize.
+func WithMaxMsgSize(s int) DialOption { return WithDefaultCallOptions(MaxCallRecvMsgSize(s)) }
+
+// WithCodec returns an option that sets the codec of all calls.
+//
+// Deprecated: use WithDefaultCallOptions with ForceCodec.
+func WithCodec(c Codec) DialOption { return dialOption(func(o *dialOptions) { o.codec = c }) }
+
+// WithCompressor returns an option that compresses the messages that are sent.
+//
+// Deprecated: use UseCompressor.
+func WithCompressor(cp Compressor) DialOption {
+	return dialOption(func(o *dialOptions) { o.compressor = cp })
+}
+
+// WithDecompressor returns an option that decompresses messages that were compressed with its kind of compression, for which no
+// compressor need be registered then.
+//
+// Deprecated: use encoding.RegisterCompressor.
+func WithDecompressor(dc Decompressor) DialOption {
+	return dialOption(func(o *dialOptions) { o.decompressor = dc })
+}
+
+// WithStatsHandler returns an option that adds a handler which is told of all calls and connections. A nil handler is ignored, with an
+// error in the log.
+func WithStatsHandler(h stats.Handler) DialOption {
+	return dialOption(func(o *dialOptions) {
+		if h == nil {
+			logger.Error("ignoring nil parameter in grpc.WithStatsHandler ClientOption")
+			return
+		}
+		o.statsHandlers = append(o.statsHandlers, h)
+	})
+}
+
+// WithDefaultServiceConfig returns an option that sets the service config, in JSON, for when name resolution has none, or none that is
+// valid.
+func WithDefaultServiceConfig(s string) DialOption {
+	return dialOption(func(o *dialOptions) { o.serviceConfig = &s })
+}
+
+// WithDisableServiceConfig returns an option that makes the channel ignore the service configs that name resolution finds.
+func WithDisableServiceConfig() DialOption {
+	return dialOption(func(o *dialOptions) { o.disableServiceConfig = true })
+}
+
+// WithDisableRetry returns an option that makes the channel ignore the retry policies of service configs. Calls that no server has acted
+// on are still made again.
+func WithDisableRetry() DialOption {
+	return dialOption(func(o *dialOptions) { o.disableRetry = true })
+}
+
+// WithMaxCallAttempts returns an option that limits the number of attempts of each call, whatever its retry policy says. Less than 2
+// means 5, which is the default.
+func WithMaxCallAttempts(n int) DialOption {
+	return dialOption(func(o *dialOptions) {
+		if o.maxCallAttempts = n; n < 2 {
+			o.maxCallAttempts = defaultMaxCallAttempts
+		}
+	})
+}
+
+// WithIdleTimeout returns an option that sets how long the channel stays connected without calls; then it releases all its connections
+// until the next call. By default that is 30 minutes; with 0 it stays connected for ever.
+//
+// Experimental: the function may change.
+func WithIdleTimeout(d time.Duration) DialOption {
+	return dialOption(func(o *dialOptions) { o.idleTimeout = d })
+}
+
+// ConnectParams says how long attempts to connect may take, and how long it is between them.
+//
+// Experimental: the type may change.
+type ConnectParams struct {
+	// Backoff says how long it is from one failed attempt to the next.
+	Backoff backoff.Config
+	// MinConnectTimeout is how long an attempt may take, unless its backoff is longer.
+	MinConnectTimeout time.Duration
+}
+
+// WithConnectParams returns an option that sets how the channel makes its connections.
+func WithConnectParams(p ConnectParams) DialOption {
+	return dialOption(func(o *dialOptions) { o.backoff, o.minConnectTimeout = p.Backoff, p.MinConnectTimeout })
+}
+
+// WithKeepaliveParams returns an option that sets how the channel finds out that a silent connection is dead. A Time below 10 seconds
+// is raised to that.
+func WithKeepaliveParams(kp keepalive.ClientParameters) DialOption {
+	return dialOption(func(o *dialOptions) { o.keepalive = kp })
+}
+
+// WithReadBufferSize returns an option that sets how many bytes are read ahead of what is needed: 32 KiB by default. With 0 or less,
+// none are.
+func WithReadBufferSize(s int) DialOption {
+	return dialOption(func(o *dialOptions) { o.conn.ReadBufferSize = bufferSize(s) })
+}
+
+// WithWriteBufferSize returns an option that sets how many bytes are gathered for one write: 32 KiB by default. With 0 or less, nothing
+// is waited for.
+func WithWriteBufferSize(s int) DialOption {
+	return dialOption(func(o *dialOptions) { o.conn.WriteBufferSize = bufferSize(s) })
+}
+
+// bufferSize turns the size of an option, where 0 means none, into that of the transport, where 0 means the default.
+func bufferSize(s int) int {
+	if s <= 0 {
+		return -1
+	}
+	return s
+}
+
+// WithInitialWindowSize returns an option that sets the flow-control window in bytes that streams start with. Less than 64 KiB is
+// ignored.
+func WithInitialWindowSize(s int32) DialOption {
+	return dialOption(func(o *dialOptions) { setWindow(&o.conn.StreamWindow, s) })
+}
+
+// WithInitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with. Less than 64 KiB
+// is ignored.
+func WithInitialConnWindowSize(s int32) DialOption {
+	return dialOption(func(o *dialOptions) { setWindow(&o.conn.ConnWindow, s) })
+}
+
+// WithStaticStreamWindowSize is WithInitialWindowSize, and keeps windows from growing with what the link can carry.
+func WithStaticStreamWindowSize(s int32) DialOption {
+	return dialOption(func(o *dialOptions) {
+		setWindow(&o.conn.StreamWindow, s)
+		o.conn.StaticWindows = true
+	})
+}
+
+// WithStaticConnWindowSize is WithInitialConnWindowSize, and keeps windows from growing with what the link can carry.
+func WithStaticConnWindowSize(s int32) DialOption {
+	return dialOption(func(o *dialOptions) {
+		setWindow(&o.conn.ConnWindow, s)
+		o.conn.StaticWindows = true
+	})
+}
+
+func setWindow(w *int64, s int32) {
+	if s >= smallestWindow {
+		*w = int64(s)
+	}
+}
+
+// MaxHeaderListSizeDialOption is what WithMaxHeaderListSize returns.
+type MaxHeaderListSizeDialOption struct {
+	MaxHeaderListSize uint32 // bytes
+}
+
+func (o MaxHeaderListSizeDialOption) apply(do *dialOptions) {
+	do.conn.MaxHeaderListSize = &o.MaxHeaderListSize
+}
+
+// WithMaxHeaderListSize returns an option that sets how large a header list is accepted, in bytes by the measure of RFC 9113 §6.5.2:
+// 16 MiB by default.
+func WithMaxHeaderListSize(s uint32) DialOption {
+	return MaxHeaderListSizeDialOption{MaxHeaderListSize: s}
+}

@@ -1,0 +1,183 @@
+// From a stream to its handler and back: route, interceptors, handler, status. A unary method is handled like a stream that receives
+// once and sends once.
+
+package grpc
+
+import (
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/grpc/transport"
+)
+
+// HandleStream implements transport.Handler. It is called by the goroutine that reads the connection.
+func (c *serverConn) HandleStream(st *transport.ServerStream) {
+	ss := &serverStream{s: c.s, st: st, ctx: st.Context()}
+	st.SetCall(ss)
+	if h := c.s.opts.tap; h != nil {
+		ctx, err := h(ss.ctx, &tap.Info{FullMethodName: st.Method(), Header: st.Metadata().Copy()})
+		if err != nil {
+			ss.refuse(tapStatus(err))
+			return
+		}
+		ss.ctx = ctx
+	}
+	c.s.handlers.Add(1)
+	c.s.workers.run(ss)
+}
+
+// tapStatus is the status of a call that the tap has refused.
+func tapStatus(err error) *status.Status {
+	if st, ok := status.FromError(err); ok {
+		return st
+	}
+	return status.New(codes.PermissionDenied, err.Error())
+}
+
+// refuse ends an RPC that was not handled.
+func (ss *serverStream) refuse(st *status.Status) {
+	_ = ss.st.Finish(st, nil) // the client is gone, or gets to know
+	ss.st.Done()
+}
+
+// handle handles the RPC. It is run by a worker.
+func (ss *serverStream) handle() {
+	defer ss.s.handlers.Done()
+	defer ss.st.Done()
+	m := ss.s.methods[ss.st.Method()]
+	if m == nil {
+		m = ss.s.unknownMethod()
+	}
+	ss.observe(m)
+	var err error
+	var reply *transport.OutMessage
+	switch {
+	case m == nil:
+		err = ss.s.noMethod(ss.st.Method())
+	case m.unary != nil:
+		reply, err = ss.handleUnary(m)
+	default:
+		err = ss.handleStream(m)
+	}
+	ss.finish(err, reply)
+}
+
+// observe begins to watch the RPC, if anybody does.
+func (ss *serverStream) observe(m *method) {
+	o := &ss.s.opts
+	if len(o.statsHandlers) == 0 && !stats.On() {
+		return
+	}
+	ss.obs = newObserver(ss.ctx, o.statsHandlers, false, &stats.RPCTagInfo{FullMethodName: ss.st.Method()})
+	ss.ctx = ss.obs.context(ss.ctx)
+	p := ss.st.Peer()
+	ss.obs.inHeader(&headerEvent{
+		md: ss.st.Metadata().Copy(), compression: ss.st.RecvCompress(), wireLength: ss.st.HeaderLen(), method: ss.st.Method(), remote: p.Addr,
+		local: p.LocalAddr,
+	})
+	if m == nil {
+		return
+	}
+	if m.unary != nil {
+		ss.obs.begin(false, false, false, false)
+	} else {
+		ss.obs.begin(false, m.stream.ClientStreams, m.stream.ServerStreams, false)
+	}
+}
+
+// unknownMethod returns the method that handles all unknown ones, nil if they are refused.
+func (s *Server) unknownMethod() *method {
+	if s.opts.unknown == nil {
+		return nil
+	}
+	return &method{stream: s.opts.unknown}
+}
+
+// noMethod says why a path leads nowhere.
+func (s *Server) noMethod(path string) error {
+	service, name, ok := cutMethod(path)
+	if !ok {
+		return status.Errorf(codes.Unimplemented, "malformed method name: %q", path)
+	}
+	if s.services[service] == nil {
+		return status.Errorf(codes.Unimplemented, "unknown service %v", service)
+	}
+	return status.Errorf(codes.Unimplemented, "unknown method %v for service %v", name, service)
+}
+
+// cutMethod splits "/service/method".
+func cutMethod(path string) (service, method string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/")
+	i := strings.LastIndexByte(rest, '/')
+	if !ok || i < 0 {
+		return "", "", false
+	}
+	return rest[:i], rest[i+1:], true
+}
+
+// handleUnary handles a unary RPC. The reply is encoded, so that it goes out together with the status.
+func (ss *serverStream) handleUnary(m *method) (*transport.OutMessage, error) {
+	ss.oneRequest = true
+	if err := ss.begin(); err != nil {
+		return nil, err
+	}
+	v, err := m.unary(m.impl, ss.ctx, ss.RecvMsg, ss.s.opts.unaryInterceptor)
+	if err != nil {
+		return nil, handlerError(err)
+	}
+	reply, n, err := ss.encode(v)
+	if err != nil {
+		return nil, err
+	}
+	ss.reply, ss.replySize = v, n
+	return reply, nil
+}
+
+// handleStream handles a streaming RPC.
+func (ss *serverStream) handleStream(m *method) error {
+	ss.oneRequest = !m.stream.ClientStreams
+	if err := ss.begin(); err != nil {
+		return err
+	}
+	if i := ss.s.opts.streamInterceptor; i != nil {
+		info := &StreamServerInfo{FullMethod: ss.st.Method(), IsClientStream: m.stream.ClientStreams, IsServerStream: m.stream.ServerStreams}
+		return handlerError(i(m.impl, ss, info, m.stream.Handler))
+	}
+	return handlerError(m.stream.Handler(m.impl, ss))
+}
+
+// handlerError gives the error of a handler a status, if it has none.
+func handlerError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if st, ok := status.FromError(err); ok {
+		return st.Err()
+	}
+	return status.FromContextError(err).Err()
+}
+
+// finish ends the RPC with the status of err, behind the reply if there is one.
+func (ss *serverStream) finish(err error, reply *transport.OutMessage) {
+	st := okStatus
+	if err != nil {
+		st = status.Convert(err)
+	}
+	sent := ss.st.Finish(st, reply)
+	if ss.obs == nil {
+		return
+	}
+	if reply != nil {
+		ss.tellHeader()
+		ss.obs.outPayload(ss.reply, ss.replySize)
+	}
+	if sent == nil {
+		ss.obs.outTrailer(ss.st.Trailer())
+	}
+	ss.obs.end(nil, err)
+}
+
+var okStatus = status.New(codes.OK, "")

@@ -1,0 +1,303 @@
+// The options of a server.
+
+package grpc
+
+import (
+	"time"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/stats"
+	"google.golang.org/grpc/tap"
+	"google.golang.org/grpc/transport"
+)
+
+// defaultConnectionTimeout is how long a client may take by default until its connection is set up.
+const defaultConnectionTimeout = 120 * time.Second
+
+// serverOptions is what the options of a server come to.
+type serverOptions struct {
+	creds                credentials.TransportCredentials // nil for none
+	codec                messageCodec                     // nil to choose it by content-subtype
+	compressor           Compressor
+	decompressor         Decompressor
+	unaryInterceptor     UnaryServerInterceptor
+	streamInterceptor    StreamServerInterceptor
+	unaryChain           []UnaryServerInterceptor // to follow unaryInterceptor
+	streamChain          []StreamServerInterceptor
+	tap                  tap.ServerInHandle
+	statsHandlers        []stats.Handler
+	unknown              *StreamDesc // nil if unknown methods are refused
+	maxReceive           int         // bytes
+	maxSend              int         // bytes
+	maxConcurrentStreams uint32      // 0 for no limit
+	connectionTimeout    time.Duration
+	keepalive            keepalive.ServerParameters
+	enforcement          keepalive.EnforcementPolicy
+	workers              uint32
+	waitForHandlers      bool
+	headerTableSize      *uint32
+	conn                 transport.ConnOptions
+	pool                 mem.BufferPool
+}
+
+func defaultServerOptions() serverOptions {
+	return serverOptions{
+		maxReceive: defaultMaxReceiveSize, maxSend: defaultMaxSendSize, connectionTimeout: defaultConnectionTimeout, pool: mem.DefaultBufferPool(),
+	}
+}
+
+// finish settles what depends on several options.
+func (o *serverOptions) finish() {
+	if o.unaryInterceptor != nil {
+		o.unaryChain = append([]UnaryServerInterceptor{o.unaryInterceptor}, o.unaryChain...)
+	}
+	if o.streamInterceptor != nil {
+		o.streamChain = append([]StreamServerInterceptor{o.streamInterceptor}, o.streamChain...)
+	}
+	o.unaryInterceptor, o.streamInterceptor = chainUnaryServer(o.unaryChain), chainStreamServer(o.streamChain)
+	o.conn.Pool = o.pool
+}
+
+// ServerOption is an option of a server. Where two contradict each other, the later one counts unless its documentation says
+// otherwise.
+type ServerOption interface {
+	apply(*serverOptions)
+}
+
+// EmptyServerOption does nothing. It can be embedded in options of one's own.
+//
+// Experimental: the type may change.
+type EmptyServerOption struct{}
+
+func (EmptyServerOption) apply(*serverOptions) {}
+
+// A serverOption is an option that is a function.
+type serverOption func(*serverOptions)
+
+func (f serverOption) apply(o *serverOptions) { f(o) }
+
+// Creds returns an option that sets how connections are secured. By default, they are not.
+func Creds(c credentials.TransportCredentials) ServerOption {
+	return serverOption(func(o *serverOptions) { o.creds = c })
+}
+
+// MaxRecvMsgSize returns an option that limits the size of each message that is received, in bytes after decompression: 4 MiB by
+// default. A larger one ends its call with the code ResourceExhausted.
+func MaxRecvMsgSize(m int) ServerOption {
+	return serverOption(func(o *serverOptions) { o.maxReceive = max(m, 0) })
+}
+
+// MaxMsgSize is MaxRecvMsgSize.
+//
+// Deprecated: use MaxRecvMsgSize.
+func MaxMsgSize(m int) ServerOption { return MaxRecvMsgSize(m) }
+
+// MaxSendMsgSize returns an option that limits the size of each message that is sent, in bytes after compression: 2 GiB by default.
+func MaxSendMsgSize(m int) ServerOption {
+	return serverOption(func(o *serverOptions) { o.maxSend = max(m, 0) })
+}
+
+// MaxConcurrentStreams returns an option that limits how many calls may be under way on each connection. Clients make the others wait.
+// By default, or with 0, there is no limit.
+func MaxConcurrentStreams(n uint32) ServerOption {
+	return serverOption(func(o *serverOptions) { o.maxConcurrentStreams = n })
+}
+
+// ConnectionTimeout returns an option that limits how long a client may take until its connection is set up, handshake included: 120
+// seconds by default. With 0 or less, no client is fast enough.
+//
+// Experimental: the function may change.
+func ConnectionTimeout(d time.Duration) ServerOption {
+	return serverOption(func(o *serverOptions) { o.connectionTimeout = d })
+}
+
+// UnaryInterceptor returns an option that sets the interceptor of unary calls, which is the outermost of all. It panics if there is one
+// already.
+func UnaryInterceptor(i UnaryServerInterceptor) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		if o.unaryInterceptor != nil {
+			panic("The unary server interceptor was already set and may not be reset.")
+		}
+		o.unaryInterceptor = i
+	})
+}
+
+// ChainUnaryInterceptor returns an option that adds interceptors of unary calls, of which the first is the outermost.
+func ChainUnaryInterceptor(interceptors ...UnaryServerInterceptor) ServerOption {
+	return serverOption(func(o *serverOptions) { o.unaryChain = append(o.unaryChain, interceptors...) })
+}
+
+// StreamInterceptor returns an option that sets the interceptor of streaming calls, which is the outermost of all. It panics if there is
+// one already.
+func StreamInterceptor(i StreamServerInterceptor) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		if o.streamInterceptor != nil {
+			panic("The stream server interceptor was already set and may not be reset.")
+		}
+		o.streamInterceptor = i
+	})
+}
+
+// ChainStreamInterceptor returns an option that adds interceptors of streaming calls, of which the first is the outermost.
+func ChainStreamInterceptor(interceptors ...StreamServerInterceptor) ServerOption {
+	return serverOption(func(o *serverOptions) { o.streamChain = append(o.streamChain, interceptors...) })
+}
+
+// InTapHandle returns an option that sets a function which sees each call before anything is done for it, and may refuse it. It is
+// called by the goroutine that reads the connection, so it must be quick. The option panics if there is one already.
+//
+// Experimental: the function may change.
+func InTapHandle(h tap.ServerInHandle) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		if o.tap != nil {
+			panic("The tap handle was already set and may not be reset.")
+		}
+		o.tap = h
+	})
+}
+
+// StatsHandler returns an option that adds a handler which is told of all calls and connections. A nil handler is ignored, with an error
+// in the log.
+func StatsHandler(h stats.Handler) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		if h == nil {
+			logger.Error("ignoring nil parameter in grpc.StatsHandler ServerOption")
+			return
+		}
+		o.statsHandlers = append(o.statsHandlers, h)
+	})
+}
+
+// UnknownServiceHandler returns an option that sets a handler for calls of methods that are not registered, which are refused with the
+// code Unimplemented otherwise. They are taken for calls with any number of messages both ways; interceptors see them.
+func UnknownServiceHandler(streamHandler StreamHandler) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		o.unknown = &StreamDesc{StreamName: "unknown_service_handler", Handler: streamHandler, ClientStreams: true, ServerStreams: true}
+	})
+}
+
+// NumStreamWorkers returns an option that sets how many goroutines are kept to handle calls. Each handles one call after the other; calls
+// beyond their number get goroutines of their own, which are kept for a while too. By default, or with 0, none are kept for good.
+//
+// Experimental: the function may change.
+func NumStreamWorkers(numServerWorkers uint32) ServerOption {
+	return serverOption(func(o *serverOptions) { o.workers = numServerWorkers })
+}
+
+// WaitForHandlers returns an option that makes Stop wait until all handlers have returned.
+//
+// Experimental: the function may change.
+func WaitForHandlers(w bool) ServerOption {
+	return serverOption(func(o *serverOptions) { o.waitForHandlers = w })
+}
+
+// CustomCodec returns an option that sets the codec of all calls.
+//
+// Deprecated: use encoding.RegisterCodecV2, or ForceServerCodecV2.
+func CustomCodec(codec Codec) ServerOption {
+	return serverOption(func(o *serverOptions) { o.codec = codecV1{codec} })
+}
+
+// ForceServerCodec returns an option that sets the codec of all calls, whatever their content-subtype.
+//
+// Experimental: the function may change.
+func ForceServerCodec(codec encoding.Codec) ServerOption {
+	return serverOption(func(o *serverOptions) { o.codec = codecV1{codec} })
+}
+
+// ForceServerCodecV2 returns an option that sets the codec of all calls, whatever their content-subtype.
+//
+// Experimental: the function may change.
+func ForceServerCodecV2(codecV2 encoding.CodecV2) ServerOption {
+	return serverOption(func(o *serverOptions) { o.codec = newCodecV2(codecV2) })
+}
+
+// RPCCompressor returns an option that compresses all messages that are sent.
+//
+// Deprecated: use encoding.RegisterCompressor.
+func RPCCompressor(cp Compressor) ServerOption {
+	return serverOption(func(o *serverOptions) { o.compressor = cp })
+}
+
+// RPCDecompressor returns an option that decompresses messages that were compressed with its kind of compression, for which no
+// compressor need be registered then.
+//
+// Deprecated: use encoding.RegisterCompressor.
+func RPCDecompressor(dc Decompressor) ServerOption {
+	return serverOption(func(o *serverOptions) { o.decompressor = dc })
+}
+
+// KeepaliveParams returns an option that sets how the server finds out that a silent connection is dead, and how old connections may
+// become.
+func KeepaliveParams(kp keepalive.ServerParameters) ServerOption {
+	return serverOption(func(o *serverOptions) { o.keepalive = kp })
+}
+
+// KeepaliveEnforcementPolicy returns an option that sets how often clients may send keepalive pings.
+func KeepaliveEnforcementPolicy(kep keepalive.EnforcementPolicy) ServerOption {
+	return serverOption(func(o *serverOptions) { o.enforcement = kep })
+}
+
+// ReadBufferSize returns an option that sets how many bytes are read ahead of what is needed: 32 KiB by default. With 0 or less, none
+// are.
+func ReadBufferSize(s int) ServerOption {
+	return serverOption(func(o *serverOptions) { o.conn.ReadBufferSize = bufferSize(s) })
+}
+
+// WriteBufferSize returns an option that sets how many bytes are gathered for one write: 32 KiB by default. With 0 or less, nothing is
+// waited for.
+func WriteBufferSize(s int) ServerOption {
+	return serverOption(func(o *serverOptions) { o.conn.WriteBufferSize = bufferSize(s) })
+}
+
+// InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with. Less than 64 KiB is ignored.
+func InitialWindowSize(s int32) ServerOption {
+	return serverOption(func(o *serverOptions) { setWindow(&o.conn.StreamWindow, s) })
+}
+
+// InitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with. Less than 64 KiB is
+// ignored.
+func InitialConnWindowSize(s int32) ServerOption {
+	return serverOption(func(o *serverOptions) { setWindow(&o.conn.ConnWindow, s) })
+}
+
+// StaticStreamWindowSize is InitialWindowSize, and keeps windows from growing with what the link can carry.
+func StaticStreamWindowSize(s int32) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		setWindow(&o.conn.StreamWindow, s)
+		o.conn.StaticWindows = true
+	})
+}
+
+// StaticConnWindowSize is InitialConnWindowSize, and keeps windows from growing with what the link can carry.
+func StaticConnWindowSize(s int32) ServerOption {
+	return serverOption(func(o *serverOptions) {
+		setWindow(&o.conn.ConnWindow, s)
+		o.conn.StaticWindows = true
+	})
+}
+
+// MaxHeaderListSizeServerOption is what MaxHeaderListSize returns.
+type MaxHeaderListSizeServerOption struct {
+	MaxHeaderListSize uint32 // bytes
+}
+
+func (o MaxHeaderListSizeServerOption) apply(so *serverOptions) {
+	so.conn.MaxHeaderListSize = &o.MaxHeaderListSize
+}
+
+// MaxHeaderListSize returns an option that sets how large a header list is accepted, in bytes by the measure of RFC 9113 §6.5.2: 16 MiB
+// by default.
+func MaxHeaderListSize(s uint32) ServerOption {
+	return MaxHeaderListSizeServerOption{MaxHeaderListSize: s}
+}
+
+// HeaderTableSize returns an option that sets the size in bytes of the table by which clients compress headers: 4096 by default.
+//
+// Experimental: the function may change.
+func HeaderTableSize(s uint32) ServerOption {
+	return serverOption(func(o *serverOptions) { o.headerTableSize = &s })
+}

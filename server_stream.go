@@ -1,0 +1,264 @@
+// One RPC on the server's side as its handler sees it.
+
+package grpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strconv"
+	"sync/atomic"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/internal/callkey"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/transport"
+)
+
+var errNotAServerCall = errors.New("failed to fetch the stream from the given context")
+
+// A serverStream is one RPC. It implements ServerStream for handlers of streams; unary RPCs use the same methods from outside.
+type serverStream struct {
+	s   *Server
+	st  *transport.ServerStream
+	ctx context.Context
+	obs *observer
+
+	codec      messageCodec
+	dec        decoder
+	comp       compression // of what is sent; settled when the first message is encoded
+	settled    bool        // of the sending goroutine
+	oneRequest bool        // the RPC's client sends one message
+	got        bool        // of the receiving goroutine: a message was received
+	toldHeader atomic.Bool // the observer knows of the headers
+	reply      any         // of a unary RPC, once it is encoded
+	replySize  sizes
+}
+
+// Value answers for the RPC in its context.
+func (ss *serverStream) Value(key any) any {
+	switch key.(type) {
+	case callkey.Call:
+		return ss
+	case callkey.ServerTransportStream:
+		return (*handlerStream)(ss)
+	}
+	return nil
+}
+
+// begin settles codec and decompression of the RPC. The error carries a status.
+func (ss *serverStream) begin() error {
+	o := &ss.s.opts
+	if ss.codec = o.codec; ss.codec == nil {
+		ss.codec = ss.s.codecOf(ss.st.ContentSubtype())
+	}
+	name := ss.st.RecvCompress()
+	ss.dec = decoder{codec: ss.codec, encoding: name, limit: o.maxReceive, server: true, pool: o.pool}
+	switch {
+	case o.decompressor != nil && o.decompressor.Type() == name:
+		ss.dec.comp.undo = o.decompressor
+	case name != "" && name != encoding.Identity:
+		if ss.dec.comp.now = encoding.GetCompressor(name); ss.dec.comp.now == nil {
+			return status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", name)
+		}
+	}
+	switch {
+	case o.compressor != nil:
+		ss.comp = compression{name: o.compressor.Type(), then: o.compressor}
+	case ss.dec.comp.now != nil:
+		ss.comp = compression{name: name, now: ss.dec.comp.now} // the client understands what it uses itself
+	}
+	if ss.comp.name != "" {
+		_ = ss.st.SetSendCompress(ss.comp.name) // nothing was sent
+	}
+	return nil
+}
+
+// codecOf returns the codec of a content-subtype. One that is not known gets the codec for protocol buffers.
+func (s *Server) codecOf(subtype string) messageCodec {
+	if subtype == "" {
+		return s.defaultCodec
+	}
+	if c := codecOfSubtype(subtype); c != nil {
+		return c
+	}
+	logger.Warningf("Unsupported codec %q. Defaulting to %q for now. This will start to fail in future releases.", subtype, "proto")
+	return s.defaultCodec
+}
+
+// acceptedEncodings returns the names of the compressors that the client accepts.
+func acceptedEncodings(st *transport.ServerStream) []string {
+	return splitEncodings(st.AcceptEncoding())
+}
+
+// checkSendCompressor returns why a compressor cannot be used for a client, nil if it can.
+func checkSendCompressor(name string, accepted []string) error {
+	switch {
+	case name == encoding.Identity:
+		return nil
+	case encoding.GetCompressor(name) == nil:
+		return errors.New("unsupported compressor " + strconv.Quote(name))
+	case !slices.Contains(accepted, name):
+		return errors.New("client does not support compressor " + strconv.Quote(name))
+	}
+	return nil
+}
+
+// Context implements ServerStream.
+func (ss *serverStream) Context() context.Context { return ss.ctx }
+
+// SetHeader implements ServerStream.
+func (ss *serverStream) SetHeader(md metadata.MD) error {
+	if err := transport.ValidateMetadata(md, nil); err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+	return headerError(ss.st.SetHeader(md))
+}
+
+// SendHeader implements ServerStream.
+func (ss *serverStream) SendHeader(md metadata.MD) error {
+	if err := transport.ValidateMetadata(md, nil); err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+	if err := ss.st.SendHeader(md); err != nil {
+		return headerError(err)
+	}
+	ss.tellHeader()
+	return nil
+}
+
+// SetTrailer implements ServerStream.
+func (ss *serverStream) SetTrailer(md metadata.MD) {
+	if err := transport.ValidateMetadata(md, nil); err != nil {
+		logger.Errorf("stream: failed to validate md when setting trailer, err: %v", err)
+		return
+	}
+	ss.st.SetTrailer(md)
+}
+
+// tellHeader tells the observer that the headers were sent, if it does not know.
+func (ss *serverStream) tellHeader() {
+	if ss.obs != nil && !ss.toldHeader.Swap(true) {
+		ss.obs.outHeader(&headerEvent{md: ss.st.Header(), compression: ss.st.SendCompress()})
+	}
+}
+
+// A handlerStream is a serverStream as the functions SetHeader, SendHeader, SetTrailer and Method find it in the context.
+type handlerStream serverStream
+
+var _ ServerTransportStream = (*handlerStream)(nil)
+
+// Method implements ServerTransportStream.
+func (h *handlerStream) Method() string { return h.st.Method() }
+
+// SetHeader implements ServerTransportStream.
+func (h *handlerStream) SetHeader(md metadata.MD) error { return (*serverStream)(h).SetHeader(md) }
+
+// SendHeader implements ServerTransportStream.
+func (h *handlerStream) SendHeader(md metadata.MD) error { return (*serverStream)(h).SendHeader(md) }
+
+// SetTrailer implements ServerTransportStream.
+func (h *handlerStream) SetTrailer(md metadata.MD) error {
+	if err := transport.ValidateMetadata(md, nil); err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+	h.st.SetTrailer(md)
+	return nil
+}
+
+// SendMsg implements ServerStream.
+func (ss *serverStream) SendMsg(v any) error {
+	m, n, err := ss.encode(v)
+	if err != nil {
+		return err
+	}
+	if err := ss.st.Write(m); err != nil {
+		return ss.sendError(err)
+	}
+	ss.tellHeader()
+	ss.obs.outPayload(v, n)
+	return nil
+}
+
+// encode makes a message ready to be sent.
+func (ss *serverStream) encode(v any) (*transport.OutMessage, sizes, error) {
+	if p, ok := v.(*PreparedMsg); ok {
+		return p.message(ss.s.opts.maxSend)
+	}
+	if !ss.settled {
+		ss.settled = true
+		ss.settleCompression()
+	}
+	return encode(ss.codec, v, &ss.comp, ss.s.opts.maxSend, ss.s.opts.pool)
+}
+
+// settleCompression takes over what the handler chose by SetSendCompressor.
+func (ss *serverStream) settleCompression() {
+	if name := ss.st.SendCompress(); name != ss.comp.name {
+		ss.comp = compression{name: name, now: encoding.GetCompressor(name)}
+	}
+}
+
+// sendError returns the error of a message that could not be sent: how the RPC has ended.
+func (ss *serverStream) sendError(err error) error {
+	if e := ss.st.Context().Err(); e != nil {
+		return statusOf(e).Err()
+	}
+	return toRPCErr(err)
+}
+
+// RecvMsg implements ServerStream.
+func (ss *serverStream) RecvMsg(v any) error {
+	m, err := ss.st.Recv()
+	switch {
+	case err == io.EOF && ss.oneRequest && !ss.got:
+		return status.Error(codes.Internal, "cardinality violation: received no request message from non-client-streaming RPC")
+	case err == io.EOF:
+		return err
+	case err != nil:
+		return statusOf(err).Err()
+	}
+	n, err := ss.dec.decode(m, v)
+	ss.st.Release()
+	if err != nil {
+		return err
+	}
+	ss.got = true
+	ss.obs.inPayload(v, n)
+	if ss.oneRequest {
+		return ss.onlyOne()
+	}
+	return nil
+}
+
+// onlyOne checks that the client of an RPC with one request has sent no other.
+func (ss *serverStream) onlyOne() error {
+	switch _, err := ss.st.Recv(); err {
+	case io.EOF:
+		return nil
+	case nil:
+		ss.st.Release()
+		return status.Error(codes.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC")
+	default:
+		return statusOf(err).Err()
+	}
+}
+
+// format implements formatter.
+func (ss *serverStream) format() callFormat {
+	return callFormat{codec: ss.codec, comp: &ss.comp, pool: ss.s.opts.pool}
+}
+
+// headerError is the error of headers that could not be sent.
+func headerError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := status.FromError(err); ok {
+		return err
+	}
+	return status.Error(codes.Internal, err.Error())
+}
