@@ -57,7 +57,7 @@ func newActiveChannel(cc *ClientConn) *activeChannel {
 	ac.pickers.init()
 	o := &cc.opts
 	ac.policy = gracefulswitch.NewBalancer(&policySide{ac: ac}, balancer.BuildOptions{
-		DialCreds: o.creds, CredsBundle: o.bundle, Dialer: o.dialer, Authority: cc.authority, CustomUserAgent: o.customUserAgent,
+		DialCreds: o.creds, CredsBundle: o.bundle, Dialer: o.dialer, Authority: cc.authority, CustomUserAgent: o.ownUserAgent(),
 		Target: cc.parsed,
 	})
 	return ac

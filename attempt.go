@@ -64,7 +64,7 @@ func (a *attempt) open(m *transport.OutMessage, end bool) error {
 		}
 		h := transport.CallHeader{
 			Method: cs.method, Authority: p.conn.authority, ContentSubtype: cs.info.subtype, SendCompress: cs.comp.name,
-			AcceptEncoding: cs.cc.acceptEncoding, PreviousAttempts: cs.retry.made, MaxMessageSize: cs.info.maxReceive, PickMD: p.result.Metadata,
+			AcceptEncoding: cs.accept, PreviousAttempts: cs.retry.made, MaxMessageSize: cs.info.maxReceive, PickMD: p.result.Metadata,
 		}
 		h.Deadline, _ = a.ctx.Deadline()
 		h.Metadata, h.Added, _ = metadata.FromOutgoingContextRaw(a.ctx)
@@ -310,11 +310,14 @@ func (a *attempt) header() metadata.MD {
 	if a.conn == nil {
 		return nil
 	}
-	md, _ := a.s.Header()
+	md, ok := a.s.Header()
+	if !ok {
+		return nil
+	}
 	return md.Copy()
 }
 
-// trailer returns a copy of the metadata that came with the status, nil if there is none.
+// trailer returns a copy of the metadata that came with the status, nil if there was no stream.
 func (a *attempt) trailer() metadata.MD {
 	if a.conn == nil {
 		return nil

@@ -16,7 +16,7 @@ import (
 // newClientStream settles everything about an RPC that comes before its first attempt. With only, that is where it finds its
 // connections, and not in the channel. If newClientStream returns an error, the RPC is over.
 func newClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, only *pickers, method string, opts []CallOption) (*clientStream, error) {
-	cs := &clientStream{cc: cc, desc: desc, method: method, opts: opts, info: noCallInfo, pickers: only, parent: ctx}
+	cs := &clientStream{cc: cc, desc: desc, method: method, opts: opts, info: noCallInfo, pickers: only, parent: ctx, accept: cc.acceptEncoding}
 	if err := cs.prepare(); err != nil {
 		cs.reportFinish(err)
 		return nil, err
@@ -29,6 +29,12 @@ func (cs *clientStream) prepare() error {
 		if err := o.before(&cs.info); err != nil {
 			return toRPCErr(err)
 		}
+	}
+	if err := cs.parent.Err(); err != nil {
+		return statusOf(err).Err()
+	}
+	if cs.method == "" {
+		return status.Errorf(codes.Unimplemented, "malformed method name: %q", cs.method)
 	}
 	if err := checkOutgoing(cs.parent); err != nil {
 		return err
@@ -112,6 +118,7 @@ func (cs *clientStream) chooseCompression() error {
 	switch name := cs.info.compressor; {
 	case name == encoding.Identity:
 		cs.comp.name = name
+		cs.accept = acceptAlso(cs.accept, name)
 	case name != "":
 		cs.comp = compression{name: name, now: encoding.GetCompressor(name)}
 		if cs.comp.now == nil {
@@ -119,8 +126,20 @@ func (cs *clientStream) chooseCompression() error {
 		}
 	case cs.cc.opts.compressor != nil:
 		cs.comp = compression{name: cs.cc.opts.compressor.Type(), then: cs.cc.opts.compressor}
+		cs.accept = acceptAlso(cs.accept, cs.comp.name)
 	}
 	return nil
+}
+
+// acceptAlso adds what a call compresses with to what it accepts, if it is not registered.
+func acceptAlso(accept, name string) string {
+	switch {
+	case encoding.GetCompressor(name) != nil:
+		return accept
+	case accept == "":
+		return name
+	}
+	return accept + "," + name
 }
 
 // format implements formatter.

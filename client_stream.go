@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/internal/callctx"
 	"google.golang.org/grpc/internal/callkey"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/transport"
 )
@@ -41,8 +42,11 @@ type clientContext struct {
 
 // Value implements context.Context.
 func (c *clientContext) Value(key any) any {
-	if key == (callkey.Call{}) {
+	switch key.(type) {
+	case callkey.Call:
 		return c.cs
+	case callkey.Peer:
+		return c.cs.peer()
 	}
 	return c.Context.Context.Value(key)
 }
@@ -67,6 +71,7 @@ type clientStream struct {
 	opts          []CallOption
 	info          callInfo
 	comp          compression // of what is sent
+	accept        string      // the compressors that the call accepts
 	pickers       *pickers
 	waitForReady  bool
 	waitedForName bool
@@ -137,6 +142,16 @@ func (cs *clientStream) parentDone() {
 	if opened {
 		cs.finish(statusOf(err).Err())
 	}
+}
+
+// peer returns who the current attempt is made with, nil before it has a stream.
+func (cs *clientStream) peer() *peer.Peer {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if !cs.opened {
+		return nil
+	}
+	return cs.attempt.peer()
 }
 
 // current returns the attempt to use. It waits while one is being replaced.
@@ -276,7 +291,9 @@ func (cs *clientStream) Context() context.Context {
 // SendMsg implements ClientStream. The message of an RPC that has only one ends the sending half.
 func (cs *clientStream) SendMsg(v any) error {
 	if cs.sendDone {
-		return status.Error(codes.Internal, "SendMsg called after CloseSend")
+		err := status.Error(codes.Internal, "SendMsg called after CloseSend")
+		cs.finish(err)
+		return err
 	}
 	m, n, err := cs.encode(v)
 	if err != nil {

@@ -128,7 +128,7 @@ func (sc *subchannel) dial(ctx context.Context, addr resolver.Address) (*connect
 		scheme = "https"
 	}
 	c.watch.begin(ctx, o.statsHandlers, true, s.Conn.RemoteAddr(), s.Conn.LocalAddr())
-	c.t, err = transport.NewClient(ctx, s.Conn, transport.ClientOptions{ConnOptions: o.conn, Scheme: scheme, UserAgent: cc.userAgent()}, c)
+	c.t, err = transport.NewClient(ctx, s.Conn, transport.ClientOptions{ConnOptions: o.conn, Scheme: scheme, UserAgent: o.userAgent()}, c)
 	if err != nil {
 		c.watch.end()
 		return nil, err

@@ -34,7 +34,7 @@ type dialOptions struct {
 	bundle          credentials.Bundle
 	perRPC          []credentials.PerRPCCredentials
 	authority       string
-	customUserAgent string           // what the application put before ours
+	customUserAgent *string          // what the application put before ours, nil if nothing
 	dialer          transport.Dialer // nil for the default one
 	resolvers       []resolver.Builder
 
@@ -137,7 +137,7 @@ func WithAuthority(a string) DialOption { return dialOption(func(o *dialOptions)
 
 // WithUserAgent returns an option that puts s before the user agent of the library.
 func WithUserAgent(s string) DialOption {
-	return dialOption(func(o *dialOptions) { o.customUserAgent = s })
+	return dialOption(func(o *dialOptions) { o.customUserAgent = &s })
 }
 
 // WithContextDialer returns an option that sets how connections are made to the addresses that name resolution finds. If f returns

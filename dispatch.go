@@ -49,7 +49,7 @@ func (ss *serverStream) handle() {
 	defer ss.st.Done()
 	m := ss.s.methods[ss.st.Method()]
 	if m == nil {
-		m = ss.s.unknownMethod()
+		m = ss.s.unknownMethod(ss.st.Method())
 	}
 	ss.observe(m)
 	var err error
@@ -88,9 +88,9 @@ func (ss *serverStream) observe(m *method) {
 	}
 }
 
-// unknownMethod returns the method that handles all unknown ones, nil if they are refused.
-func (s *Server) unknownMethod() *method {
-	if s.opts.unknown == nil {
+// unknownMethod returns the method that handles all unknown ones, nil if they are refused, or the path is none of a method.
+func (s *Server) unknownMethod(path string) *method {
+	if _, _, ok := cutMethod(path); !ok || s.opts.unknown == nil {
 		return nil
 	}
 	return &method{stream: s.opts.unknown}

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -61,8 +62,9 @@ func errTooLargeToSend(size, limit int) error {
 }
 
 func encodeTo(m *transport.OutMessage, codec messageCodec, v any, comp *compression, pool mem.BufferPool) (sizes, error) {
-	if codec == nil {
-		return sizes{}, status.Errorf(codes.Internal, "grpc: no codec to marshal %T", v)
+	if v == nil { // a message without fields
+		m.SetPayload(false, m.Reserve(pool, 0))
+		return sizes{}, nil
 	}
 	if !comp.active() {
 		if err := codec.marshal(m, v, pool); err != nil {
@@ -157,7 +159,7 @@ func (d *decoder) decompress(m transport.InMessage) ([]byte, error) {
 	}
 	b, err := d.inflate(m.Payload)
 	if err != nil {
-		return nil, status.Errorf(codes.Internal, "grpc: failed to decompress the received message: %v", err)
+		return nil, status.Error(codes.Internal, err.Error())
 	}
 	if len(b) > d.limit {
 		return nil, status.Errorf(codes.ResourceExhausted, "grpc: received message after decompression larger than max %d", d.limit)
@@ -168,16 +170,24 @@ func (d *decoder) decompress(m transport.InMessage) ([]byte, error) {
 // inflate decompresses, but no more than one byte beyond the limit where it can be helped.
 func (d *decoder) inflate(p []byte) ([]byte, error) {
 	if d.comp.undo != nil {
-		return doLimited(d.comp.undo, p, d.limit)
+		b, err := doLimited(d.comp.undo, p, d.limit)
+		if err != nil {
+			return nil, fmt.Errorf("grpc: failed to decompress the received message: %w", err)
+		}
+		return b, nil
 	}
 	r, err := d.comp.now.Decompress(bytes.NewReader(p))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("grpc: failed to decompress the message: %w", err)
 	}
 	if c, ok := r.(io.Closer); ok {
 		defer c.Close()
 	}
-	return io.ReadAll(io.LimitReader(r, int64(d.limit)+1))
+	b, err := io.ReadAll(io.LimitReader(r, int64(d.limit)+1))
+	if err != nil {
+		return nil, fmt.Errorf("grpc: failed to read decompressed data: %w", err)
+	}
+	return b, nil
 }
 
 // statusOf returns the status that an application sees for an error of the layers below.
@@ -218,9 +228,6 @@ func toRPCErr(err error) error {
 
 // splitEncodings splits a grpc-accept-encoding.
 func splitEncodings(s string) []string {
-	if s == "" {
-		return nil
-	}
 	names := strings.Split(s, ",")
 	for i, n := range names {
 		names[i] = strings.TrimSpace(n)

@@ -4,10 +4,9 @@ package grpc
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"sync/atomic"
 
 	"google.golang.org/grpc/codes"
@@ -17,8 +16,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/transport"
 )
-
-var errNotAServerCall = errors.New("failed to fetch the stream from the given context")
 
 // A serverStream is one RPC. It implements ServerStream for handlers of streams; unary RPCs use the same methods from outside.
 type serverStream struct {
@@ -68,8 +65,10 @@ func (ss *serverStream) begin() error {
 	switch {
 	case o.compressor != nil:
 		ss.comp = compression{name: o.compressor.Type(), then: o.compressor}
-	case ss.dec.comp.now != nil:
-		ss.comp = compression{name: name, now: ss.dec.comp.now} // the client understands what it uses itself
+	case name != "" && name != encoding.Identity:
+		if c := encoding.GetCompressor(name); c != nil { // the client understands what it uses itself
+			ss.comp = compression{name: name, now: c}
+		}
 	}
 	if ss.comp.name != "" {
 		_ = ss.st.SetSendCompress(ss.comp.name) // nothing was sent
@@ -100,9 +99,9 @@ func checkSendCompressor(name string, accepted []string) error {
 	case name == encoding.Identity:
 		return nil
 	case encoding.GetCompressor(name) == nil:
-		return errors.New("unsupported compressor " + strconv.Quote(name))
+		return fmt.Errorf("unable to set send compressor: compressor not registered %q", name)
 	case !slices.Contains(accepted, name):
-		return errors.New("client does not support compressor " + strconv.Quote(name))
+		return fmt.Errorf("unable to set send compressor: client does not support compressor %q", name)
 	}
 	return nil
 }
@@ -123,8 +122,16 @@ func (ss *serverStream) SendHeader(md metadata.MD) error {
 	if err := transport.ValidateMetadata(md, nil); err != nil {
 		return status.Error(codes.Internal, err.Error())
 	}
-	if err := ss.st.SendHeader(md); err != nil {
+	return ss.sendHeader(md)
+}
+
+func (ss *serverStream) sendHeader(md metadata.MD) error {
+	switch err := ss.st.SendHeader(md); err {
+	case nil:
+	case transport.ErrIllegalHeaderWrite:
 		return headerError(err)
+	default:
+		return ss.sendError(err)
 	}
 	ss.tellHeader()
 	return nil
@@ -132,11 +139,7 @@ func (ss *serverStream) SendHeader(md metadata.MD) error {
 
 // SetTrailer implements ServerStream.
 func (ss *serverStream) SetTrailer(md metadata.MD) {
-	if err := transport.ValidateMetadata(md, nil); err != nil {
-		logger.Errorf("stream: failed to validate md when setting trailer, err: %v", err)
-		return
-	}
-	ss.st.SetTrailer(md)
+	_ = ss.st.SetTrailer(md) // it fails only after the handler has returned
 }
 
 // tellHeader tells the observer that the headers were sent, if it does not know.
@@ -155,25 +158,21 @@ var _ ServerTransportStream = (*handlerStream)(nil)
 func (h *handlerStream) Method() string { return h.st.Method() }
 
 // SetHeader implements ServerTransportStream.
-func (h *handlerStream) SetHeader(md metadata.MD) error { return (*serverStream)(h).SetHeader(md) }
+func (h *handlerStream) SetHeader(md metadata.MD) error { return headerError(h.st.SetHeader(md)) }
 
 // SendHeader implements ServerTransportStream.
-func (h *handlerStream) SendHeader(md metadata.MD) error { return (*serverStream)(h).SendHeader(md) }
+func (h *handlerStream) SendHeader(md metadata.MD) error { return (*serverStream)(h).sendHeader(md) }
 
 // SetTrailer implements ServerTransportStream.
 func (h *handlerStream) SetTrailer(md metadata.MD) error {
-	if err := transport.ValidateMetadata(md, nil); err != nil {
-		return status.Error(codes.Internal, err.Error())
-	}
-	h.st.SetTrailer(md)
-	return nil
+	return headerError(h.st.SetTrailer(md))
 }
 
 // SendMsg implements ServerStream.
 func (ss *serverStream) SendMsg(v any) error {
 	m, n, err := ss.encode(v)
 	if err != nil {
-		return err
+		return ss.fail(err)
 	}
 	if err := ss.st.Write(m); err != nil {
 		return ss.sendError(err)
@@ -204,10 +203,11 @@ func (ss *serverStream) settleCompression() {
 
 // sendError returns the error of a message that could not be sent: how the RPC has ended.
 func (ss *serverStream) sendError(err error) error {
-	if e := ss.st.Context().Err(); e != nil {
-		return statusOf(e).Err()
+	if err == transport.ErrStreamDone {
+		<-ss.st.Context().Done()
+		return statusOf(ss.st.Context().Err()).Err()
 	}
-	return toRPCErr(err)
+	return ss.fail(toRPCErr(err))
 }
 
 // RecvMsg implements ServerStream.
@@ -215,16 +215,16 @@ func (ss *serverStream) RecvMsg(v any) error {
 	m, err := ss.st.Recv()
 	switch {
 	case err == io.EOF && ss.oneRequest && !ss.got:
-		return status.Error(codes.Internal, "cardinality violation: received no request message from non-client-streaming RPC")
+		return ss.fail(status.Error(codes.Internal, "cardinality violation: received no request message from non-client-streaming RPC"))
 	case err == io.EOF:
 		return err
 	case err != nil:
-		return statusOf(err).Err()
+		return ss.fail(statusOf(err).Err())
 	}
 	n, err := ss.dec.decode(m, v)
 	ss.st.Release()
 	if err != nil {
-		return err
+		return ss.fail(err)
 	}
 	ss.got = true
 	ss.obs.inPayload(v, n)
@@ -241,10 +241,16 @@ func (ss *serverStream) onlyOne() error {
 		return nil
 	case nil:
 		ss.st.Release()
-		return status.Error(codes.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC")
+		return ss.fail(status.Error(codes.Internal, "cardinality violation: received multiple request messages for non-client-streaming RPC"))
 	default:
-		return statusOf(err).Err()
+		return ss.fail(statusOf(err).Err())
 	}
+}
+
+// fail ends the RPC with err, which its handler cannot make good any more, and returns err.
+func (ss *serverStream) fail(err error) error {
+	_ = ss.st.Finish(status.Convert(err), nil) // the client is gone, or gets to know
+	return err
 }
 
 // format implements formatter.
@@ -257,8 +263,8 @@ func headerError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := status.FromError(err); ok {
-		return err
+	if err == transport.ErrIllegalHeaderWrite {
+		return status.Error(codes.Internal, err.Error())
 	}
-	return status.Error(codes.Internal, err.Error())
+	return toRPCErr(err)
 }

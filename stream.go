@@ -5,6 +5,8 @@ package grpc
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/internal/callkey"
@@ -162,7 +164,7 @@ func errNoStream(ctx context.Context) error {
 func SetSendCompressor(ctx context.Context, name string) error {
 	h, ok := ServerTransportStreamFromContext(ctx).(*handlerStream)
 	if !ok {
-		return errNotAServerCall
+		return errors.New("failed to fetch the stream from the given context")
 	}
 	if err := checkSendCompressor(name, acceptedEncodings(h.st)); err != nil {
 		return err
@@ -177,7 +179,7 @@ func SetSendCompressor(ctx context.Context, name string) error {
 func ClientSupportedCompressors(ctx context.Context) ([]string, error) {
 	h, ok := ServerTransportStreamFromContext(ctx).(*handlerStream)
 	if !ok {
-		return nil, errNoStream(ctx)
+		return nil, fmt.Errorf("failed to fetch the stream from the given context %v", ctx)
 	}
 	return acceptedEncodings(h.st), nil
 }

@@ -104,10 +104,18 @@ func plainInAuthority(c byte) bool {
 	return strings.IndexByte("-_.~!$&'()*+,;=:@[]", c) >= 0
 }
 
+// ownUserAgent returns the user agent that the application asked for, "" if it did not.
+func (o *dialOptions) ownUserAgent() string {
+	if o.customUserAgent == nil {
+		return ""
+	}
+	return *o.customUserAgent + " " + userAgent
+}
+
 // userAgent returns the user agent of calls.
-func (cc *ClientConn) userAgent() string {
-	if cc.opts.customUserAgent != "" {
-		return cc.opts.customUserAgent + " " + userAgent
+func (o *dialOptions) userAgent() string {
+	if own := o.ownUserAgent(); own != "" {
+		return own
 	}
 	return userAgent
 }

@@ -142,19 +142,25 @@ func (t *Client) Open(ctx context.Context, s *ClientStream, h *CallHeader, m *Ou
 func (h *requestHeader) setFields() (err error) {
 	for _, md := range h.Credentials {
 		for k, v := range md {
-			if h.fields, err = appendField(h.fields, k, v); err != nil {
+			if err := ValidatePair(k, v); err != nil {
 				return streamErrorf(codes.Internal, "%v", err)
+			}
+			if h.fields, err = appendField(h.fields, k, v); err != nil {
+				return err
 			}
 		}
 	}
 	if h.Metadata != nil || h.Added != nil {
 		if h.fields, err = appendMetadata(h.fields, h.Metadata, h.Added); err != nil {
-			return streamErrorf(codes.Internal, "%v", err)
+			return err
 		}
 	}
 	if h.PickMD != nil {
-		if h.fields, err = appendMetadata(h.fields, h.PickMD, nil); err != nil {
+		if err := ValidateMetadata(h.PickMD, nil); err != nil {
 			return streamErrorf(codes.Internal, "%v", err)
+		}
+		if h.fields, err = appendMetadata(h.fields, h.PickMD, nil); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -168,6 +168,7 @@ func (s *ClientStream) Cancel(st *status.Status) {
 	s.c.resetLocked(&s.stream, frame.Cancel)
 	s.c.unlock()
 	s.finish(st, nil, false)
+	s.recv.close()
 }
 
 // Close says that nobody will read from the stream any more. A call that is not over is cancelled.
@@ -350,8 +351,8 @@ func statusOf(h *head) (*status.Status, bool) {
 		return status.New(codes.Unknown, "no grpc-status in trailers"), true
 	}
 	n, err := strconv.ParseInt(h.grpcStatus, 10, 32)
-	if err != nil || n < 0 {
-		return status.New(codes.Unknown, fmt.Sprintf("transport: malformed grpc-status: %q", h.grpcStatus)), false
+	if err != nil {
+		return status.New(codes.Unknown, fmt.Sprintf("transport: malformed grpc-status: %v", err)), false
 	}
 	code := codes.Code(n)
 	if code == codes.OK && h.grpcMessage == "" && len(h.fields) == 0 {

@@ -56,7 +56,6 @@ type conn struct {
 	opts    ConnOptions
 	vectors bool           // whether nc takes several buffers in one system call
 	parts   atomic.Int32   // goroutines that still use nc; the last one closes it
-	wake    chan struct{}  // wakes the parked write goroutine; one slot, filled only when it is parked
 	done    chan struct{}  // closed when nc is closed and both goroutines have ended
 	bdp     bandwidthDelay // what the link can carry; guarded by itself
 	read    readSide       // belongs to the read goroutine
@@ -73,7 +72,6 @@ type conn struct {
 func (c *conn) init(nc net.Conn, r role, opts ConnOptions) {
 	c.nc, c.role, c.opts = nc, r, opts
 	c.vectors = writesVectors(nc)
-	c.wake = make(chan struct{}, 1)
 	c.done = make(chan struct{})
 	c.streams = make(map[uint32]*stream)
 	c.send.init()
@@ -101,14 +99,19 @@ func (c *conn) greeting(first []byte) []byte {
 // kept for streams that are gone.
 func (c *conn) unlock() {
 	wake := c.wakeLocked()
-	drained := c.state == connDraining && len(c.streams) == 0 && c.role.drainedLocked()
+	drained := c.drainedLocked()
 	c.mu.Unlock()
-	if wake {
-		c.wake <- struct{}{}
+	if wake != nil {
+		wake <- struct{}{}
 	}
 	if drained {
 		c.close(ErrConnClosing, frame.NoError, "", true)
 	}
+}
+
+// drainedLocked reports whether the connection was only kept for streams that are gone.
+func (c *conn) drainedLocked() bool {
+	return c.state == connDraining && len(c.streams) == 0 && c.role.drainedLocked()
 }
 
 // addLocked enters a new stream into the table.
@@ -135,7 +138,7 @@ func (c *conn) removeLocked(s *stream) {
 		return
 	}
 	delete(c.streams, s.id)
-	s.unlink()
+	s.out.link.remove()
 	s.out.drop()
 	s.out.signal()
 	c.role.removedLocked(s)
@@ -178,7 +181,7 @@ func (c *conn) close(err error, code frame.ErrCode, debug string, linger bool) {
 	c.streams = nil
 	for _, s := range streams {
 		s.state = streamClosed
-		s.unlink()
+		s.out.link.remove()
 		s.out.drop()
 		s.out.signal()
 		c.role.removedLocked(s)
@@ -204,6 +207,9 @@ func (c *conn) leave() {
 	c.nc.Close()
 	c.mu.Lock()
 	c.kill.Stop()
+	if c.send.timer != nil {
+		c.send.timer.Stop()
+	}
 	c.mu.Unlock()
 	close(c.done)
 }

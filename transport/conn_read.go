@@ -269,9 +269,12 @@ func (c *conn) receiveDirect(s *stream, n int) (int, error) {
 	if dst == nil {
 		return 0, nil
 	}
-	err := c.read.frames.ReadFull(dst)
+	if err := c.read.frames.ReadFull(dst); err != nil {
+		s.recv.commit(0) // what was not read must not become part of a message
+		return 0, err
+	}
 	s.received(s.recv.commit(len(dst)))
-	return len(dst), err
+	return len(dst), nil
 }
 
 // received acts on what the receive queue says after new bytes.

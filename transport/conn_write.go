@@ -44,9 +44,10 @@ type sendSide struct {
 	maxList   uint64     // the peer's SETTINGS_MAX_HEADER_LIST_SIZE
 	blocks    blockEncoder
 	writer    writerState
-	parks     uint64 // how often the write goroutine has parked
-	retireAt  uint64 // parks when timer was started
-	retiring  bool   // timer is running
+	wake      chan struct{} // wakes the parked write goroutine; one slot, filled only when it is parked; closed to end it
+	parks     uint64        // how often the write goroutine has parked
+	retireAt  uint64        // parks when timer was started
+	retiring  bool          // timer is running
 	timer     *time.Timer
 	linger    bool                 // leave the socket to the peer when all is written
 	peerBytes int                  // bytes of buf that the peer has caused
@@ -67,6 +68,8 @@ func (d *sendSide) init() {
 	d.initial = frame.DefaultWindow
 	d.maxFrame = frame.DefaultMaxSize
 	d.maxList = noListLimit
+	d.ready.init()
+	d.blocked.init()
 }
 
 // noListLimit is the largest header list as long as the peer has named no limit.
@@ -91,10 +94,7 @@ func (d *sendSide) apply(s frame.Setting) error {
 
 // unblock lets all streams try again whose window was used up, in constant time.
 func (d *sendSide) unblock() {
-	for s := d.blocked.head; s != nil; s = d.blocked.head {
-		s.unlink()
-		d.ready.push(s)
-	}
+	d.ready.takeAll(&d.blocked)
 }
 
 // reset appends a RST_STREAM, and remembers it for a while.
@@ -163,12 +163,12 @@ func (d *sendSide) data(id uint32, m *OutMessage, end bool) {
 // linkLocked puts a stream with bytes to send into the list that it belongs to.
 func (s *stream) linkLocked() {
 	d := &s.c.send
-	if s.out.list != nil || s.out.queued == 0 {
-		return
-	}
-	if int64(s.out.window)+d.initial > 0 {
+	s.out.link.remove()
+	switch {
+	case s.out.queued == 0:
+	case int64(s.out.window)+d.initial > 0:
 		d.ready.push(s)
-	} else {
+	default:
 		d.blocked.push(s)
 	}
 }
@@ -180,9 +180,6 @@ func (c *conn) growLocked(s *stream, increment uint32) error {
 		return err
 	}
 	s.out.window += outWindow(increment)
-	if s.out.list == &c.send.blocked {
-		s.unlink()
-	}
 	s.linkLocked()
 	return nil
 }
@@ -200,21 +197,25 @@ func (c *conn) endLocked(s *stream) {
 // hasWorkLocked reports whether there is something that can be written now.
 func (c *conn) hasWorkLocked() bool {
 	d := &c.send
-	return len(d.buf) > 0 || d.ready.head != nil && d.window > 0 || c.state == connClosed
+	return len(d.buf) > 0 || !d.ready.empty() && d.window > 0 || c.state == connClosed
 }
 
-// wakeLocked makes sure that the write goroutine looks at the state. It reports whether the caller must send to c.wake.
-func (c *conn) wakeLocked() bool {
-	if c.send.writer == writerRunning || !c.hasWorkLocked() {
-		return false
+// wakeLocked makes sure that the write goroutine looks at the state. It returns where the caller must send to wake it, nil if it is
+// awake.
+func (c *conn) wakeLocked() chan<- struct{} {
+	d := &c.send
+	if d.writer == writerRunning || !c.hasWorkLocked() {
+		return nil
 	}
-	parked := c.send.writer == writerParked
-	c.send.writer = writerRunning
-	if !parked {
+	if d.writer == writerNone {
+		d.wake = make(chan struct{}, 1)
 		c.parts.Add(1)
-		go c.writeLoop() // owned by the connection; ends when all is written after close
+		go c.writeLoop(d.wake) // owned by the connection; ends when all is written after close, or when there was no work for a while
+		d.writer = writerRunning
+		return nil
 	}
-	return parked
+	d.writer = writerRunning
+	return d.wake
 }
 
 // A batch is what is written at once. It belongs to the write goroutine.
@@ -262,12 +263,12 @@ func (b *batch) reset() {
 }
 
 // writeLoop is the write goroutine.
-func (c *conn) writeLoop() {
+func (c *conn) writeLoop(wake <-chan struct{}) {
 	defer c.leave()
 	b := new(batch)
 	for {
 		c.mu.Lock()
-		if !c.hasWorkLocked() && !c.parkLocked(b) {
+		if !c.hasWorkLocked() && !c.parkLocked(wake) {
 			c.mu.Unlock()
 			return
 		}
@@ -278,6 +279,7 @@ func (c *conn) writeLoop() {
 		}
 		last := c.state == connClosed
 		c.gatherLocked(b)
+		drained := c.drainedLocked()
 		c.mu.Unlock()
 		if last {
 			_ = c.nc.SetWriteDeadline(time.Now().Add(closeGrace)) // a net.Conn without deadlines is closed by the timer
@@ -290,36 +292,37 @@ func (c *conn) writeLoop() {
 		}
 		if err != nil {
 			c.closeForWrite(err)
+		} else if drained {
+			c.close(ErrConnClosing, frame.NoError, "", true)
 		}
 	}
 }
 
 // smallLocked reports whether what is waiting is worth waiting for more.
 func (c *conn) smallLocked() bool {
-	return c.send.ready.head == nil && len(c.send.buf) < smallBatch && c.state != connClosed && c.opts.WriteBufferSize > 0
+	return c.send.ready.empty() && len(c.send.buf) < smallBatch && c.state != connClosed && c.opts.WriteBufferSize > 0
 }
 
-// parkLocked blocks until there is work. It returns false if the goroutine shall end instead, for which it took so long.
-func (c *conn) parkLocked(b *batch) bool {
+// parkLocked blocks until there is work. It returns false if the goroutine shall end instead, since there was none for so long.
+func (c *conn) parkLocked(wake <-chan struct{}) bool {
 	d := &c.send
 	d.writer = writerParked
 	d.parks++
 	if !d.retiring {
-		d.retiring = true
-		d.retireAt = d.parks
-		d.retire(c)
+		d.retireLater(c)
 	}
 	c.mu.Unlock()
-	<-c.wake
+	_, work := <-wake
 	c.mu.Lock()
-	return d.writer != writerNone
+	return work
 }
 
 // idleWriter is how long the write goroutine stays without work.
 const idleWriter = time.Second
 
-// retire sees to it that the write goroutine ends, and its buffers with it, if it stays parked.
-func (d *sendSide) retire(c *conn) {
+// retireLater sees to it that the write goroutine ends, and its buffers with it, if it stays parked.
+func (d *sendSide) retireLater(c *conn) {
+	d.retiring, d.retireAt = true, d.parks
 	if d.timer == nil {
 		d.timer = time.AfterFunc(idleWriter, c.retireWriter)
 	} else {
@@ -327,24 +330,20 @@ func (d *sendSide) retire(c *conn) {
 	}
 }
 
+// retireWriter ends the write goroutine if it has been parked all the time since retireLater.
 func (c *conn) retireWriter() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	d := &c.send
 	d.retiring = false
-	if d.writer != writerParked {
-		c.mu.Unlock()
-		return
+	switch {
+	case d.writer != writerParked || c.state == connClosed:
+	case d.parks != d.retireAt:
+		d.retireLater(c)
+	default:
+		d.writer, d.buf = writerNone, nil
+		close(d.wake)
 	}
-	if d.parks != d.retireAt { // it was busy in between
-		d.retiring, d.retireAt = true, d.parks
-		d.retire(c)
-		c.mu.Unlock()
-		return
-	}
-	d.writer = writerNone
-	d.buf = nil
-	c.mu.Unlock()
-	c.wake <- struct{}{}
 }
 
 // closeForWrite ends the connection because it cannot be written to.
@@ -373,8 +372,8 @@ func (c *conn) gatherLocked(b *batch) {
 	if !c.vectors {
 		limit = max(c.opts.WriteBufferSize, turnSize)
 	}
-	for size := len(d.buf); d.window > 0 && d.ready.head != nil && size < limit; {
-		size += c.turnLocked(d.ready.head, b)
+	for size := len(d.buf); d.window > 0 && !d.ready.empty() && size < limit; {
+		size += c.turnLocked(d.ready.first(), b)
 	}
 	b.flat, d.buf = d.buf, b.flat
 	d.peerBytes = 0
@@ -386,9 +385,9 @@ func (c *conn) gatherLocked(b *batch) {
 
 // turnLocked moves one DATA frame of the stream into the batch. It returns its size.
 func (c *conn) turnLocked(s *stream, b *batch) int {
-	s.unlink()
+	s.out.link.remove()
 	turn := turnSize
-	if c.send.ready.head == nil {
+	if c.send.ready.empty() {
 		turn = batchSize // nobody else waits
 	}
 	n := min(s.out.queued, s.mayLocked(), turn, c.send.maxFrame)

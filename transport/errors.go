@@ -72,8 +72,8 @@ func (e ErrHeaderListSize) Error() string {
 	return fmt.Sprintf("header list size to send violates the maximum size (%d bytes) set by server", e.Limit)
 }
 
-// errStreamDone says that a message was written to a stream that is over.
-var errStreamDone = errors.New("transport: the stream is done or WriteStatus was already called")
+// ErrStreamDone says that something was sent on a stream that is over. Of a ServerStream, the context says why, now or very soon.
+var ErrStreamDone = errors.New("transport: the stream is done or WriteStatus was already called")
 
 // codeOfReset is what an RST_STREAM means to a caller (gRPC over HTTP/2, "Errors").
 func codeOfReset(c frame.ErrCode) codes.Code {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -30,6 +31,7 @@ type parsed struct {
 	grpcStatus, grpcMessage, contentLength                          string
 	fields                                                          []hpack.HeaderField // metadata, in order of arrival
 	size                                                            uint64              // bytes, by the measure of RFC 9113 §6.5.2
+	hasTimeout                                                      bool                // an empty grpc-timeout is malformed, none is not
 	hosts                                                           int
 	pseudo                                                          uint8  // which pseudo-headers were seen
 	regular                                                         bool   // whether a regular field was seen
@@ -65,10 +67,13 @@ func (p *parsed) add(f hpack.HeaderField) {
 	case "grpc-encoding":
 		p.encoding = f.Value
 	case "grpc-accept-encoding":
-		p.acceptEncoding = f.Value
+		if p.acceptEncoding != "" {
+			p.acceptEncoding += ","
+		}
+		p.acceptEncoding += f.Value
 		p.fields = append(p.fields, f)
 	case "grpc-timeout":
-		p.timeout = f.Value
+		p.timeout, p.hasTimeout = f.Value, true
 	case "grpc-status":
 		p.grpcStatus = f.Value
 	case "grpc-message":
@@ -141,7 +146,7 @@ func (p *parsed) requestFault() string {
 	case p.pseudo&sawScheme == 0:
 		return "no :scheme"
 	case p.path == "":
-		return "no :path"
+		return "no :path, or an empty one"
 	case p.contentLength != "" && p.length() < 0:
 		return "content-length that is no number"
 	}
@@ -181,7 +186,10 @@ func (h *head) metadata() metadata.MD {
 			}
 		}
 		authority := h.authority
-		if h.pseudo&sawAuthority == 0 {
+		switch {
+		case h.pseudo&sawMethod == 0 && h.host != "":
+			md["host"] = []string{h.host}
+		case h.pseudo&sawAuthority == 0:
 			authority = h.host // RFC 9113 §8.3.1; gRFC A41
 		}
 		for _, f := range [...]struct{ name, value string }{{":authority", authority}, {"content-type", h.contentType}, {"user-agent", h.userAgent}} {
@@ -194,28 +202,31 @@ func (h *head) metadata() metadata.MD {
 	return h.md
 }
 
+const baseContentType = "application/grpc"
+
 // ContentSubtype returns the part of a gRPC content-type behind "application/grpc", lower-cased; ok tells whether it is one.
 func ContentSubtype(contentType string) (subtype string, ok bool) {
-	const base = "application/grpc"
-	if len(contentType) < len(base) || !strings.EqualFold(contentType[:len(base)], base) {
+	rest, ok := strings.CutPrefix(contentType, baseContentType)
+	if !ok || rest != "" && rest[0] != '+' && rest[0] != ';' {
 		return "", false
 	}
-	rest := contentType[len(base):]
-	switch {
-	case rest == "":
-		return "", true
-	case rest[0] == '+' || rest[0] == ';':
-		return strings.ToLower(rest[1:]), true
+	return strings.ToLower(rawSubtype(contentType)), true
+}
+
+// rawSubtype returns the part of a gRPC content-type behind "application/grpc" and a separator as it is.
+func rawSubtype(contentType string) string {
+	if len(contentType) <= len(baseContentType) {
+		return ""
 	}
-	return "", false
+	return contentType[len(baseContentType)+1:]
 }
 
 // contentTypeOf returns the content-type of a subtype.
 func contentTypeOf(subtype string) string {
 	if subtype == "" {
-		return "application/grpc"
+		return baseContentType
 	}
-	return "application/grpc+" + subtype
+	return baseContentType + "+" + subtype
 }
 
 // isReserved reports whether a field of this name is the protocol's own and so never taken from metadata.
@@ -223,6 +234,8 @@ func isReserved(name string) bool {
 	switch name {
 	case "content-type", "user-agent", "grpc-message-type", "grpc-encoding", "grpc-message", "grpc-status", "grpc-timeout", "te":
 		return true
+	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "content-length":
+		return true // they would make the message malformed (RFC 9113 §8.1.1, §8.2.2)
 	}
 	return strings.HasPrefix(name, ":")
 }
@@ -240,10 +253,8 @@ func fieldFault(name, value string) string {
 	if name == "" {
 		return "empty field name"
 	}
-	for i := range len(name) {
-		if !nameBytes[name[i]] {
-			return "illegal byte in a field name"
-		}
+	if nameFault(name) {
+		return "illegal byte in a field name"
 	}
 	if valueFault(value) {
 		return "illegal byte in the value of " + name
@@ -251,9 +262,28 @@ func fieldFault(name, value string) string {
 	return ""
 }
 
+func nameFault(name string) bool {
+	for i := range len(name) {
+		if !nameBytes[name[i]] {
+			return true
+		}
+	}
+	return name == ""
+}
+
 func valueFault(v string) bool {
 	for i := range len(v) {
 		if c := v[i]; c == 0 || c == '\r' || c == '\n' {
+			return true
+		}
+	}
+	return false
+}
+
+// controlFault reports whether a value has control characters, which do not belong into a field (RFC 9110 §5.5).
+func controlFault(v string) bool {
+	for i := range len(v) {
+		if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return true
 		}
 	}
@@ -277,7 +307,9 @@ func decodeBinary(v string) ([]byte, error) {
 func validBinary(values string) bool {
 	var scratch [1024]byte
 	for v := range strings.SplitSeq(values, ",") {
-		v = strings.TrimRight(v, "=")
+		if len(v)%4 == 0 { // as decodeBinary has it
+			v = strings.TrimSuffix(strings.TrimSuffix(v, "="), "=")
+		}
 		for len(v) > 0 {
 			n := min(len(v), len(scratch))
 			if _, err := base64.RawStdEncoding.Decode(scratch[:], []byte(v[:n])); err != nil {
@@ -333,11 +365,13 @@ func appendField(fields []hpack.HeaderField, k, v string) ([]hpack.HeaderField, 
 	if isReserved(k) {
 		return fields, nil
 	}
-	if err := ValidatePair(k, v); err != nil {
-		return nil, err
+	if nameFault(k) {
+		return nil, streamErrorf(codes.Internal, "invalid header field name %q", k)
 	}
 	if strings.HasSuffix(k, binSuffix) {
 		v = encodeBinary(v)
+	} else if controlFault(v) {
+		return nil, streamErrorf(codes.Internal, "invalid header field value for %q", k)
 	}
 	return append(fields, hpack.HeaderField{Name: k, Value: v}), nil
 }

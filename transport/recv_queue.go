@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 
 	"google.golang.org/grpc/internal/bufpool"
@@ -154,7 +155,7 @@ func (q *recvQueue) put(p []byte, left int) (increment uint32, wake bool) {
 // startLocked makes room for a message whose prefix is there; soon more bytes are about to follow.
 func (q *recvQueue) startLocked(soon int) {
 	n := binary.BigEndian.Uint32(q.prefix[1:])
-	if int64(n) > int64(q.limit) {
+	if int64(n) > min(int64(q.limit), math.MaxInt-PrefixLen) {
 		q.err = MessageTooLarge{Size: n, Limit: q.limit}
 		q.got = 0
 		return

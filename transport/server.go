@@ -196,6 +196,10 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		return nil
 	}
 	t.mu.Lock()
+	if t.state == connClosed {
+		t.mu.Unlock()
+		return ErrConnClosing
+	}
 	if limit := t.o.MaxConcurrentStreams; limit != 0 && t.handling >= int(limit) {
 		before := len(t.send.buf)
 		t.send.reset(id, frame.RefusedStream)
@@ -235,7 +239,7 @@ type refusal struct {
 func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *refusal) {
 	subtype, ok := ContentSubtype(h.contentType)
 	var err error
-	if h.timeout != "" {
+	if h.hasTimeout {
 		timeout, err = parseTimeout(h.timeout)
 	}
 	switch {
@@ -249,10 +253,10 @@ func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *re
 		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed binary metadata in header %q", h.badBinary)}}
 	case err != nil:
 		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed grpc-timeout: %v", err)}}
-	case h.timeout != "" && timeout <= 0:
+	case h.hasTimeout && timeout <= 0:
 		bad = &refusal{"200", subtype, rpcStatus{code: codes.DeadlineExceeded, message: context.DeadlineExceeded.Error()}}
 	}
-	return timeout, h.timeout != "", bad
+	return timeout, h.hasTimeout, bad
 }
 
 // answer ends a stream that was not opened with a complete response.

@@ -40,6 +40,7 @@ type ServerStream struct {
 	sendCompress string
 	subtype      string
 	headerSent   bool
+	finished     bool
 }
 
 // A serverContext is the context of a call on the server.
@@ -77,7 +78,7 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 	s.c, s.id, s.side = &t.conn, id, s
 	s.takesMessages, s.expect = true, h.length()
 	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, t.o.MaxMessageSize, &t.bdp
-	s.subtype, _ = ContentSubtype(h.contentType)
+	s.subtype = rawSubtype(h.contentType)
 	s.ctx.s, s.ctx.Context.Context = s, t.o.Context
 	if limited {
 		s.ctx.Limit = time.Now().Add(timeout)
@@ -97,10 +98,10 @@ func (s *ServerStream) startTimer() {
 
 // expire ends the call because its deadline has passed.
 func (s *ServerStream) expire() {
+	s.end(context.DeadlineExceeded)
 	s.c.mu.Lock()
 	s.c.resetLocked(&s.stream, frame.Cancel)
 	s.c.unlock()
-	s.end(context.DeadlineExceeded)
 }
 
 // Context returns the context of the call.
@@ -160,14 +161,18 @@ func (s *ServerStream) SetHeader(md metadata.MD) error {
 	return nil
 }
 
-// SetTrailer adds to the trailers. It has no effect once they were sent.
-func (s *ServerStream) SetTrailer(md metadata.MD) {
+// SetTrailer adds to the trailers. It fails once they were sent.
+func (s *ServerStream) SetTrailer(md metadata.MD) error {
 	if len(md) == 0 {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.finished {
+		return ErrIllegalHeaderWrite
+	}
 	s.trailer = metadata.Join(s.trailer, md)
+	return nil
 }
 
 // Header returns a copy of the metadata of the response headers as they were set.
@@ -204,9 +209,11 @@ func (s *ServerStream) SendCompress() string {
 
 // SendHeader adds to the response headers and sends them.
 func (s *ServerStream) SendHeader(md metadata.MD) error {
-	if err := s.SetHeader(md); err != nil {
-		return err
+	s.mu.Lock()
+	if !s.headerSent && len(md) > 0 {
+		s.header = metadata.Join(s.header, md)
 	}
+	s.mu.Unlock()
 	block, err := s.takeHeader()
 	switch {
 	case err != nil:
@@ -229,11 +236,15 @@ type responseHeader struct {
 func (s *ServerStream) takeHeader() (*responseHeader, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.finished {
+		return nil, ErrStreamDone
+	}
 	if s.headerSent {
 		return nil, nil
 	}
-	s.headerSent = true
-	return s.responseHeaderLocked()
+	h, err := s.responseHeaderLocked()
+	s.headerSent = err == nil
+	return h, err
 }
 
 func (s *ServerStream) responseHeaderLocked() (*responseHeader, error) {
@@ -242,10 +253,8 @@ func (s *ServerStream) responseHeaderLocked() (*responseHeader, error) {
 	}
 	h := &responseHeader{subtype: s.subtype, encoding: s.sendCompress}
 	var err error
-	if h.fields, err = appendMetadata(nil, s.header, nil); err != nil {
-		return nil, status.Error(codes.Internal, err.Error())
-	}
-	return h, nil
+	h.fields, err = appendMetadata(nil, s.header, nil)
+	return h, err
 }
 
 // plainHeader is the header of most responses.
@@ -254,7 +263,7 @@ var plainHeader responseHeader
 // headerLocked appends the response headers. The connection is locked.
 func (s *ServerStream) headerLocked(h *responseHeader) error {
 	if !s.state.canSend() {
-		return errStreamDone
+		return ErrStreamDone
 	}
 	d := &s.c.send
 	if d.maxList != noListLimit && listSize(h.fields)+200 > d.maxList {
@@ -290,16 +299,13 @@ func (s *ServerStream) Write(m *OutMessage) error {
 // sends is dropped. It never blocks.
 func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	t, h, err := s.ending(st, last != nil)
-	if err != nil {
-		if last != nil {
-			last.Free()
-			last = nil
-		}
-		h, t = &plainHeader, &trailers{status: rpcStatus{code: codes.Internal, message: err.Error()}, only: t.only}
+	if err != nil && last != nil {
+		last.Free()
+		last = nil
 	}
 	c := s.c
 	c.mu.Lock()
-	if h != nil && !t.only {
+	if h != nil {
 		err = s.headerLocked(h)
 	}
 	if err == nil && last != nil && s.state.canSend() {
@@ -317,35 +323,36 @@ func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	s.end(context.Canceled)
 	s.recv.close()
 	if done {
-		return errStreamDone
+		return ErrStreamDone
 	}
 	return nil
 }
 
 // ending returns the trailers for a status, and the headers if they must precede them: they need not if there is neither metadata
-// nor a message.
-func (s *ServerStream) ending(st *status.Status, hasMessage bool) (*trailers, *responseHeader, error) {
+// nor a message. With an error, the trailers say so instead.
+func (s *ServerStream) ending(st *status.Status, hasMessage bool) (t *trailers, h *responseHeader, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := &okTrailers
-	if st.Code() != codes.OK || st.Message() != "" || s.trailer != nil || !s.headerSent && !hasMessage && s.header == nil {
-		t = &trailers{status: wireStatus(st), only: !s.headerSent && !hasMessage && s.header == nil, subtype: s.subtype}
+	before := s.headerSent
+	s.headerSent, s.finished = true, true
+	only := !before && !hasMessage && s.header == nil
+	if !before && !only {
+		h, err = s.responseHeaderLocked()
 	}
-	var h *responseHeader
-	var err error
-	if !s.headerSent && !t.only {
-		if h, err = s.responseHeaderLocked(); err != nil {
-			return t, nil, err
-		}
+	if !only && err == nil && st.Code() == codes.OK && st.Message() == "" && s.trailer == nil {
+		return &okTrailers, h, nil
 	}
-	s.headerSent = true
-	if s.trailer != nil {
+	t = &trailers{status: wireStatus(st), only: only, subtype: s.subtype}
+	if err == nil {
 		t.fields, err = appendMetadata(nil, s.trailer, nil)
-		if t.status.details != "" {
-			t.dropField("grpc-status-details-bin")
-		}
 	}
-	return t, h, err
+	if t.status.details != "" {
+		t.dropField("grpc-status-details-bin")
+	}
+	if e, ok := err.(StreamError); ok {
+		return &trailers{status: rpcStatus{code: e.Code, message: e.Desc}, only: !before, subtype: s.subtype}, nil, err
+	}
+	return t, h, nil
 }
 
 // okTrailers are the trailers of most responses.

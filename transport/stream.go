@@ -57,8 +57,7 @@ type outQueue struct {
 	end      bool           // END_STREAM follows
 	trailers *trailers      // or these do
 
-	list       *streamList // the list that the stream is in, if any
-	prev, next *stream
+	link streamLink
 
 	waiting bool // somebody waits for the queue to shrink
 	wake    chan struct{}
@@ -108,36 +107,46 @@ func (q *outQueue) signal() {
 	}
 }
 
-// A streamList is a list of streams that have something to send.
-type streamList struct{ head, tail *stream }
+// A streamList is a ring of streams that have something to send.
+type streamList struct{ root streamLink }
 
-func (l *streamList) push(s *stream) {
-	s.out.list, s.out.prev, s.out.next = l, l.tail, nil
-	if l.tail == nil {
-		l.head = s
-	} else {
-		l.tail.out.next = s
-	}
-	l.tail = s
+// A streamLink is a stream's place in a list. It is in none if next is nil.
+type streamLink struct {
+	prev, next *streamLink
+	s          *stream
 }
 
-// unlink takes the stream out of the list that it is in, if any.
-func (s *stream) unlink() {
-	l := s.out.list
-	if l == nil {
+func (l *streamList) init() { l.root.prev, l.root.next = &l.root, &l.root }
+
+func (l *streamList) empty() bool { return l.root.next == &l.root }
+
+func (l *streamList) first() *stream { return l.root.next.s }
+
+// push adds a stream, which is in no list, at the end.
+func (l *streamList) push(s *stream) {
+	k := &s.out.link
+	k.s, k.prev, k.next = s, l.root.prev, &l.root
+	k.prev.next, k.next.prev = k, k
+}
+
+// takeAll moves all streams of another list to the end, in constant time.
+func (l *streamList) takeAll(other *streamList) {
+	if other.empty() {
 		return
 	}
-	if s.out.prev == nil {
-		l.head = s.out.next
-	} else {
-		s.out.prev.out.next = s.out.next
+	first, last := other.root.next, other.root.prev
+	first.prev, last.next = l.root.prev, &l.root
+	first.prev.next, last.next.prev = first, last
+	other.init()
+}
+
+// remove takes a stream out of the list that it is in, if any.
+func (k *streamLink) remove() {
+	if k.next == nil {
+		return
 	}
-	if s.out.next == nil {
-		l.tail = s.out.prev
-	} else {
-		s.out.next.out.prev = s.out.prev
-	}
-	s.out.list, s.out.prev, s.out.next = nil, nil, nil
+	k.prev.next, k.next.prev = k.next, k.prev
+	k.prev, k.next = nil, nil
 }
 
 // write queues a message, whose reference it takes over, and with end says that it is the last one. It blocks while too much of
@@ -151,7 +160,7 @@ func (s *stream) write(m *OutMessage, end bool) error {
 	if !s.state.canSend() || s.out.end || s.out.trailers != nil {
 		c.mu.Unlock()
 		m.Free()
-		return errStreamDone
+		return ErrStreamDone
 	}
 	c.sendMessageLocked(s, m, end)
 	c.unlock()
