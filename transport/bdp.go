@@ -1,6 +1,6 @@
-// How much a link can carry, measured: the bytes that arrive within one round trip, which is timed by a PING. As long as they fill
-// most of the window, the window is what limits the peer, and it grows. After the estimator that the gRPC blog describes
-// ("gRPC-Go performance improvements", 2017).
+// How large flow-control windows have to be so that they are not what limits a peer: as large as what is consumed within a few round
+// trips. The round trip is timed by a PING while data arrives. A window grows only for a stream whose reader keeps up, and by
+// what that reader has consumed, so that a peer cannot make this side hold much more than was ever read.
 
 package transport
 
@@ -11,73 +11,114 @@ import (
 	"google.golang.org/grpc/transport/internal/frame"
 )
 
-// maxWindow is the largest window, in bytes, that a stream grows to by measurement.
-const maxWindow = 16 << 20
+const (
+	// maxWindow is the largest window, in bytes, that a stream grows to.
+	maxWindow = 16 << 20
+	// growTrips is how many round trips a reader may take for its whole window if the window is to grow.
+	growTrips = 4
+	// pingBytes and pingEvery are how much data must arrive, and how much time pass, between two PINGs that time the round trip.
+	pingBytes = 64 << 10
+	pingEvery = 10 * time.Millisecond
+)
 
-// bdpPing is the payload of the PING that times a round trip.
-var bdpPing = [8]byte{'b', 'd', 'p', 0, 0, 0, 0, 1}
+// linkPing is the payload of the PING that times the round trip.
+var linkPing = [8]byte{'r', 't', 't', 0, 0, 0, 0, 1}
 
-// A bandwidthDelay estimates the bandwidth-delay product of a connection. It belongs to the read goroutine but for window.
-type bandwidthDelay struct {
-	window atomic.Int64 // bytes; what streams may use whose readers keep up. It only grows.
+// A link is what a connection knows about its network. The atomic fields may be used by anybody, the others belong to the read
+// goroutine.
+type link struct {
+	fixed  bool         // windows keep their size; immutable
+	start  time.Time    // origin of now; immutable
+	window atomic.Int64 // bytes; the largest window that a stream has earned
+	rtt    atomic.Int64 // nanoseconds; the smoothed round trip, 0 as long as it is not known
 
-	enabled   bool
-	sampling  bool
-	since     int64     // bytes that arrived since the last sample
-	sample    int64     // bytes that arrived since the PING was sent
-	sent      time.Time // when the PING was sent
-	bandwidth float64   // bytes per second; the most that was seen
+	since    int64 // bytes of DATA since the last PING
+	timing   bool  // the PING was not acknowledged
+	pingSent time.Duration
 }
 
-func (b *bandwidthDelay) init(window int64, enabled bool) {
-	b.window.Store(window)
-	b.enabled = enabled && window < maxWindow
+func (l *link) init(window int64, fixed bool) {
+	l.window.Store(window)
+	l.fixed, l.start = fixed, time.Now()
+	l.pingSent = -pingEvery
 }
 
-// received counts n bytes of DATA. It reports whether a PING should be sent to begin a sample.
-func (b *bandwidthDelay) received(n int, now func() time.Time) (ping bool) {
-	switch {
-	case !b.enabled:
-		return false
-	case b.sampling:
-		b.sample += int64(n)
-		return false
-	}
-	if b.since += int64(n); b.since < b.window.Load()/4 {
+// now returns the time since the connection began.
+func (l *link) now() time.Duration { return time.Since(l.start) }
+
+// received counts n bytes of DATA. It reports whether a PING should be sent.
+func (l *link) received(n int) (ping bool) {
+	if l.since += int64(n); l.since < pingBytes || l.timing || l.fixed {
 		return false
 	}
-	b.sampling, b.sample, b.since, b.sent = true, 0, 0, now()
+	l.since = 0
+	now := l.now()
+	if now-l.pingSent < pingEvery {
+		return false
+	}
+	l.timing, l.pingSent = true, now
 	return true
 }
 
-// acked ends the sample. It reports whether the window has grown.
-func (b *bandwidthDelay) acked(now time.Time) (grown bool) {
-	if !b.sampling {
-		return false
+// acked takes the acknowledgement of the PING.
+func (l *link) acked() {
+	if !l.timing {
+		return
 	}
-	b.sampling = false
-	window := b.window.Load()
-	bandwidth := float64(b.sample) / max(now.Sub(b.sent), time.Microsecond).Seconds()
-	if b.sample < window*2/3 || bandwidth <= b.bandwidth {
-		return false
+	l.timing = false
+	trip := int64(l.now() - l.pingSent)
+	if old := l.rtt.Load(); old != 0 {
+		trip = old + (trip-old)/8 // as TCP smooths it (RFC 6298 §2)
 	}
-	b.bandwidth = bandwidth
-	window = min(2*max(window, b.sample), maxWindow)
-	b.window.Store(window)
-	b.enabled = window < maxWindow
-	return true
+	l.rtt.Store(max(trip, 1))
+}
+
+// earned notes that a stream has come to need a window of size bytes.
+func (l *link) earned(size int64) {
+	for old := l.window.Load(); old < size && !l.window.CompareAndSwap(old, size); {
+		old = l.window.Load()
+	}
+}
+
+// A pace is how fast a stream is read.
+type pace struct {
+	since time.Duration // by link.now
+	bytes int64         // consumed since then
+}
+
+// grow makes the window w of a stream larger if its reader, of which this is the pace, keeps up. It is called when w is to be renewed.
+func (p *pace) grow(w *inWindow, l *link) {
+	if l.fixed || w.size >= maxWindow {
+		return
+	}
+	if earned := l.window.Load(); w.size < earned { // an earlier stream has shown what the link needs
+		w.size = min(4*w.size, earned)
+		*p = pace{since: l.now()}
+		return
+	}
+	if p.bytes < w.size/2 {
+		return
+	}
+	now := l.now()
+	took, rtt := float64(now-p.since), float64(l.rtt.Load()) // products of these overflow integers
+	if took*float64(w.size) < growTrips*rtt*float64(p.bytes) {
+		w.size = min(2*w.size, maxWindow)
+		l.earned(w.size)
+	}
+	*p = pace{since: now}
 }
 
 // measure counts n bytes of DATA, and sends a PING if it is time for one.
 func (c *conn) measure(n int) {
-	if c.bdp.received(n, time.Now) {
-		c.control(func(b []byte) []byte { return frame.AppendPing(b, 0, bdpPing) })
+	if c.link.received(n) {
+		c.control(func(b []byte) []byte { return frame.AppendPing(b, 0, linkPing) })
 	}
 }
 
 // measured takes the acknowledgement of a PING that was sent by measure.
 func (c *conn) measured() {
-	if c.bdp.acked(time.Now()) {
-		c.read.window.size = max(c.read.window.size, 2*c.bdp.window.Load())
+	c.link.acked()
+	if !c.link.fixed {
+		c.read.window.size = max(c.read.window.size, 2*c.link.window.Load())
 	}
 }

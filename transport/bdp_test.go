@@ -1,127 +1,203 @@
-// Tests of the estimate of what a link can carry, with a clock of their own.
+// Tests of how windows grow, under a synthetic clock.
 
 package transport
 
 import (
+	"bytes"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/transport/internal/frame"
 )
 
-// A bdpStep is one sample: bytes that arrive until the PING is due, bytes that arrive during the round trip, and its length.
-type bdpStep struct {
-	before, during int
-	rtt            time.Duration
-	window         int64 // wanted afterwards
+// pass lets time pass. It is called in a bubble of synctest only.
+func pass(d time.Duration) { <-time.After(d) }
+
+func TestRoundTripIsTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l link
+		l.init(65535, false)
+		for i, tt := range []struct{ trip, want time.Duration }{
+			{80 * time.Millisecond, 80 * time.Millisecond}, // the first one as it is
+			{160 * time.Millisecond, 90 * time.Millisecond},
+			{10 * time.Millisecond, 80 * time.Millisecond},
+			{80 * time.Millisecond, 80 * time.Millisecond},
+		} {
+			if !l.received(pingBytes) {
+				t.Fatalf("trip %d: no PING after %d bytes", i, pingBytes)
+			}
+			pass(tt.trip)
+			if l.received(10 * pingBytes) {
+				t.Errorf("trip %d: a second PING before the first was acknowledged", i)
+			}
+			l.acked()
+			l.since = 0
+			if got := time.Duration(l.rtt.Load()); got != tt.want {
+				t.Errorf("trip %d of %v: got %v smoothed, want %v", i, tt.trip, got, tt.want)
+			}
+			l.acked() // not asked for
+			if got := time.Duration(l.rtt.Load()); got != tt.want {
+				t.Errorf("second acknowledgement: got %v, want still %v", got, tt.want)
+			}
+			pass(pingEvery)
+		}
+	})
 }
 
-func TestBandwidthDelayGrowsTheWindowWhileItIsTheLimit(t *testing.T) {
+func TestRoundTripOfNoTimeIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l link
+		l.init(65535, false)
+		l.received(pingBytes)
+		if l.acked(); l.rtt.Load() != 1 {
+			t.Errorf("acknowledged at once: got %d ns, want 1", l.rtt.Load())
+		}
+	})
+}
+
+func TestPingsAreRare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l link
+		l.init(65535, false)
+		check := func(n int, want bool) {
+			t.Helper()
+			if got := l.received(n); got != want {
+				t.Errorf("%d bytes: got PING %v, want %v", n, got, want)
+			}
+			l.acked()
+		}
+		check(pingBytes-1, false)
+		check(1, true)
+		check(pingBytes-1, false)
+		pass(pingEvery)
+		check(0, false)
+		check(1, true)
+		pass(pingEvery - 1)
+		check(5*pingBytes, false)
+		pass(1)
+		check(pingBytes-1, false)
+		check(1, true)
+	})
+}
+
+func TestFixedWindowsNeedNoPing(t *testing.T) {
+	var l link
+	l.init(1<<20, true)
+	if l.received(1<<30) || l.received(1<<30) {
+		t.Error("got a PING, want none")
+	}
+	w, p := inWindow{size: 1 << 20}, pace{bytes: 1 << 30}
+	l.rtt.Store(int64(time.Hour))
+	l.window.Store(8 << 20)
+	if p.grow(&w, &l); w.size != 1<<20 {
+		t.Errorf("got a window of %d, want it as it was", w.size)
+	}
+}
+
+func TestWindowGrowsForAReaderThatKeepsUp(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {
-		name  string
-		steps []bdpStep
+		name        string
+		size, bytes int64
+		took, rtt   time.Duration
+		want        int64
 	}{
-		{"full windows on a long link", []bdpStep{{16384, 65535, 50 * ms, 131070}, {32768, 131070, 50 * ms, 262140}, {65536, 262140, 50 * ms, 524280}}},
-		{"more than the window within a round trip", []bdpStep{{16384, 200000, 50 * ms, 400000}}},
-		{"two thirds are enough", []bdpStep{{16384, 43690, 50 * ms, 131070}}},
-		{"less than two thirds", []bdpStep{{16384, 43689, 50 * ms, 65535}, {16384, 0, ms, 65535}}},
-		{"the window does not bring more bandwidth", []bdpStep{{16384, 65535, 50 * ms, 131070}, {32768, 131070, 200 * ms, 131070}, {32768, 131070, 90 * ms, 262140}}},
-		{"acknowledged at once", []bdpStep{{16384, 65535, 0, 131070}}},
-		{"up to the limit", []bdpStep{{16384, 12 << 20, 50 * ms, maxWindow}}},
+		{"a window within a round trip", 65536, 65536, 50 * ms, 50 * ms, 131072},
+		{"a window within four round trips", 65536, 65536, 200*ms - 1, 50 * ms, 131072},
+		{"a window in four round trips", 65536, 65536, 200 * ms, 50 * ms, 65536},
+		{"half a window within two round trips", 65536, 32768, 100*ms - 1, 50 * ms, 131072},
+		{"half a window in two round trips", 65536, 32768, 100 * ms, 50 * ms, 65536},
+		{"too little to tell", 65536, 32767, 0, 50 * ms, 65536},
+		{"at once", 65536, 65536, 0, 1, 131072},
+		{"round trip unknown", 65536, 65536, 0, 0, 65536},
+		{"a slow reader", 65536, 65536, time.Minute, 50 * ms, 65536},
+		{"a slow reader, for days", 65536, 65536, 100 * 24 * time.Hour, 50 * ms, 65536},
+		{"a slow reader of a large window, for an hour", maxWindow / 2, maxWindow, time.Hour, 50 * ms, maxWindow / 2},
+		{"a slow link", maxWindow / 2, maxWindow / 2, time.Second, 100 * time.Hour, maxWindow},
+		{"up to the limit", maxWindow - 1, maxWindow, 0, 50 * ms, maxWindow},
+		{"at the limit", maxWindow, maxWindow, 0, 50 * ms, maxWindow},
+		{"above the limit", maxWindow + 5, maxWindow, 0, 50 * ms, maxWindow + 5},
 	} {
-		var b bandwidthDelay
-		b.init(65535, true)
-		now := time.Unix(0, 0)
-		clock := func() time.Time { return now }
-		for i, s := range tt.steps {
-			if !b.received(s.before, clock) {
-				t.Fatalf("%s, step %d: no PING after %d bytes in a window of %d", tt.name, i, s.before, b.window.Load())
-			}
-			before := b.window.Load()
-			if b.received(s.during, clock) {
-				t.Errorf("%s, step %d: a second PING during the round trip", tt.name, i)
-			}
-			now = now.Add(s.rtt)
-			if got, want := b.acked(now), s.window > before; got != want || b.window.Load() != s.window {
-				t.Errorf("%s, step %d: got grown %v, window %d, want %v, %d", tt.name, i, got, b.window.Load(), want, s.window)
-			}
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { checkGrowth(t, tt.size, tt.bytes, tt.want, tt.took, tt.rtt) })
+		})
+	}
+}
+
+// checkGrowth reads so many bytes in a time, and compares the window then.
+func checkGrowth(t *testing.T, size, consumed, want int64, took, rtt time.Duration) {
+	var l link
+	l.init(size, false)
+	l.rtt.Store(int64(rtt))
+	w, p := inWindow{size: size}, pace{bytes: consumed}
+	pass(took)
+	if p.grow(&w, &l); w.size != want || l.window.Load() != want {
+		t.Errorf("got a window of %d, %d earned, want %d", w.size, l.window.Load(), want)
+	}
+	again := p.bytes == 0 && p.since == took
+	if want := consumed >= size/2 && size < maxWindow; again != want {
+		t.Errorf("got measuring anew %v, want %v", again, want)
+	}
+}
+
+func TestWindowCatchesUpWithWhatOtherStreamsHaveEarned(t *testing.T) {
+	var l link
+	l.init(100, false)
+	l.earned(1000)
+	w, p := inWindow{size: 100}, pace{bytes: 7}
+	for _, want := range []int64{400, 1000, 1000} {
+		if p.grow(&w, &l); w.size != want {
+			t.Errorf("got a window of %d, want %d", w.size, want)
 		}
 	}
-}
-
-func TestBandwidthDelayPingsOnceAQuarterHasArrived(t *testing.T) {
-	var b bandwidthDelay
-	b.init(65535, true)
-	if b.received(8000, time.Now) || b.received(8382, time.Now) {
-		t.Error("PING after less than a quarter of the window, want none")
-	}
-	if !b.received(1, time.Now) {
-		t.Error("no PING after a quarter of the window")
-	}
-	b.acked(time.Now())
-	if b.received(16382, time.Now) || !b.received(1, time.Now) {
-		t.Error("the second sample does not begin after another quarter")
+	if p.bytes != 0 {
+		t.Errorf("got %d bytes of the old pace, want a new one", p.bytes)
 	}
 }
 
-func TestBandwidthDelayStopsAtTheLimit(t *testing.T) {
-	var b bandwidthDelay
-	b.init(maxWindow/2, true)
-	b.received(maxWindow, time.Now)
-	b.received(maxWindow, time.Now)
-	if !b.acked(time.Now().Add(time.Second)) || b.window.Load() != maxWindow {
-		t.Fatalf("window: got %d, want %d", b.window.Load(), maxWindow)
+func TestEarnedOnlyGrows(t *testing.T) {
+	var l link
+	l.init(100, false)
+	var done sync.WaitGroup
+	for i := range int64(8) {
+		done.Go(func() {
+			for n := range int64(1000) {
+				l.earned(n + i*100)
+			}
+		})
 	}
-	if b.received(maxWindow, time.Now) {
-		t.Error("PING though the window is as large as it may be")
+	done.Wait()
+	if got, want := l.window.Load(), int64(999+700); got != want {
+		t.Errorf("got %d, want %d, the most of all", got, want)
 	}
-}
-
-func TestBandwidthDelayOff(t *testing.T) {
-	for _, tt := range []struct {
-		window  int64
-		enabled bool
-	}{{65535, false}, {maxWindow, true}, {maxWindow + 1, true}} {
-		var b bandwidthDelay
-		b.init(tt.window, tt.enabled)
-		if b.received(1<<30, time.Now) || b.acked(time.Now()) || b.window.Load() != tt.window {
-			t.Errorf("window of %d, enabled %v: got a PING or another window, want neither", tt.window, tt.enabled)
-		}
-	}
-}
-
-func TestAcknowledgementWithoutASampleIsIgnored(t *testing.T) {
-	var b bandwidthDelay
-	b.init(65535, true)
-	if b.acked(time.Now()) {
-		t.Error("acked without a sample: got grown, want nothing")
-	}
-	b.received(65535, time.Now)
-	b.received(65535, time.Now)
-	if now := time.Now().Add(time.Second); !b.acked(now) || b.acked(now) {
-		t.Error("acked twice: want the window to grow once")
+	if l.earned(5); l.window.Load() != 999+700 {
+		t.Errorf("got %d, want no less than before", l.window.Load())
 	}
 }
 
 func TestMeasurePingsAndGrowsTheWindowOfTheConnection(t *testing.T) {
 	c := heldConn()
-	c.bdp.init(65535, true)
+	c.link.init(65535, false)
 	c.read.window = inWindow{size: 1 << 20, open: 1 << 20}
 	c.measure(100)
-	c.measure(20000)
-	if got, want := string(c.send.buf), string(frame.AppendPing(nil, 0, bdpPing)); got != want {
+	c.measure(pingBytes)
+	c.measure(pingBytes)
+	if got, want := c.send.buf, frame.AppendPing(nil, 0, linkPing); !bytes.Equal(got, want) {
 		t.Errorf("sent: got %x, want one PING %x", got, want)
 	}
-	c.measure(2 << 20)
-	c.measured()
-	if got, want := c.read.window.size, int64(8<<20); got != want || c.bdp.window.Load() != want/2 {
-		t.Errorf("window of the connection: got %d, of streams %d, want %d, %d", got, c.bdp.window.Load(), want, want/2)
+	c.link.earned(4 << 20)
+	if c.measured(); c.read.window.size != 8<<20 {
+		t.Errorf("window of the connection: got %d, want twice what a stream has earned", c.read.window.size)
 	}
-	c.bdp.init(10, true)
-	c.measured()
-	if got := c.read.window.size; got != 8<<20 {
-		t.Errorf("window of the connection: got %d, want it never to shrink", got)
+	c.link.init(10, false)
+	if c.measured(); c.read.window.size != 8<<20 {
+		t.Errorf("window of the connection: got %d, want it never to shrink", c.read.window.size)
+	}
+	c.link.init(8<<20, true)
+	if c.measured(); c.read.window.size != 8<<20 {
+		t.Errorf("window of the connection: got %d, want it as it was: windows are fixed", c.read.window.size)
 	}
 }
 

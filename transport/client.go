@@ -352,8 +352,11 @@ func (t *Client) closeStatus(err error) *status.Status {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.lastGoAway == nil {
-		return status.New(codes.Unavailable, err.Error())
+	if g := t.lastGoAway; g != nil && *g != (GoAwayReason{}) {
+		return status.Newf(codes.Unavailable, "closing transport due to: %v, received prior goaway: code: %v, debug data: %q", err, frame.ErrCode(g.Code), g.Debug)
 	}
-	return status.Newf(codes.Unavailable, "%v, received prior goaway: code: %v, debug data: %q", err, frame.ErrCode(t.lastGoAway.Code), t.lastGoAway.Debug)
+	if c, ok := err.(ConnectionError); ok {
+		return status.New(codes.Unavailable, c.Desc)
+	}
+	return status.New(codes.Unavailable, err.Error())
 }

@@ -50,7 +50,7 @@ type foreignResponse struct {
 func (s *ClientStream) init(t *Client, deadline time.Time, maxMessageSize int) {
 	s.c, s.client, s.side, s.deadline = &t.conn, t, s, deadline
 	s.expect = -1
-	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, maxMessageSize, &t.bdp
+	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, maxMessageSize, &t.link
 }
 
 // Client returns the connection of the stream, nil before it was opened.
@@ -90,6 +90,9 @@ func (s *ClientStream) Next() (InMessage, error) {
 
 // Release ends the use of the last message.
 func (s *ClientStream) Release() { s.recv.release() }
+
+// Accepted reports whether the server has shown that it has taken up the call, so that it will not refuse it any more.
+func (s *ClientStream) Accepted() bool { return s.renewed.Load() }
 
 // AwaitHeader blocks until the response headers are there or the call is over. It returns nil in the second case, if there were
 // none. The metadata is shared and must not be changed.
@@ -196,7 +199,7 @@ func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed bool
 	if answered != nil {
 		close(answered)
 	}
-	if q.end(io.EOF) {
+	if q.end(io.EOF, trailer == nil) {
 		q.signal()
 	}
 }
@@ -207,13 +210,15 @@ func (s *ClientStream) headers(h *head, tooLarge, end bool) {
 	case tooLarge:
 		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("peer header list size exceeded limit: %d bytes", s.c.read.blocks.maxList))
 	case h.malformed != "":
-		s.fail(frame.ProtocolError, codes.Internal, "malformed header: "+h.malformed)
+		s.fail(frame.ProtocolError, codes.Internal, h.malformed)
+	case !end && (s.takesMessages || s.foreign != nil):
+		s.fail(frame.ProtocolError, codes.Internal, "a HEADERS frame cannot appear in the middle of a stream")
 	case h.pseudo&^sawStatus != 0 || h.pseudo != 0 && (s.takesMessages || s.foreign != nil):
 		s.fail(frame.ProtocolError, codes.Internal, "malformed header: pseudo-header field that does not belong there")
 	case h.badBinary != "":
-		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("malformed binary metadata in header %q", h.badBinary))
+		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("transport: malformed %s: %v", h.badBinary, h.badReason))
 	case s.takesMessages || s.foreign != nil:
-		s.trailers(h, end)
+		s.trailers(h)
 	default:
 		s.firstHeaders(h, end)
 	}
@@ -232,12 +237,12 @@ func (s *ClientStream) firstHeaders(h *head, end bool) {
 	if _, ok := ContentSubtype(h.contentType); !ok {
 		s.foreign = foreign(h)
 		if end {
-			s.endedForeign(h)
+			s.endedForeign()
 		}
 		return
 	}
 	if end {
-		s.trailers(h, true)
+		s.trailers(h)
 		return
 	}
 	s.takesMessages = true
@@ -256,12 +261,10 @@ func (s *ClientStream) firstHeaders(h *head, end bool) {
 const maxInformational = 100
 
 // trailers takes the header block that ends the response.
-func (s *ClientStream) trailers(h *head, end bool) {
+func (s *ClientStream) trailers(h *head) {
 	switch {
-	case !end:
-		s.fail(frame.ProtocolError, codes.Internal, "a HEADERS frame cannot appear in the middle of a stream")
 	case s.foreign != nil:
-		s.endedForeign(h)
+		s.endedForeign()
 	default:
 		st, ok := statusOf(h)
 		if !ok {
@@ -288,7 +291,7 @@ func (s *ClientStream) endByPeer() {
 // ended implements streamSide: a gRPC response never ends with DATA.
 func (s *ClientStream) ended() {
 	if s.foreign != nil {
-		s.endedForeign(nil)
+		s.endedForeign()
 		return
 	}
 	s.endByPeer()
@@ -304,7 +307,7 @@ func (s *ClientStream) stray(p []byte) {
 	}
 	f.body = append(f.body, p[:min(len(p), maxForeignBody-len(f.body))]...)
 	if len(f.body) == maxForeignBody {
-		s.endedForeign(nil)
+		s.endedForeign()
 		return
 	}
 	if n := s.recv.refund(len(p)); n > 0 {
@@ -313,7 +316,7 @@ func (s *ClientStream) stray(p []byte) {
 }
 
 // endedForeign ends a call whose response is not gRPC.
-func (s *ClientStream) endedForeign(trailer *head) {
+func (s *ClientStream) endedForeign() {
 	text := s.foreign.text
 	if len(s.foreign.body) > 0 {
 		text += fmt.Sprintf("\ndata: %q", s.foreign.body)
@@ -322,7 +325,7 @@ func (s *ClientStream) endedForeign(trailer *head) {
 	c.mu.Lock()
 	c.resetLocked(&s.stream, frame.Cancel)
 	c.unlock()
-	s.finish(status.New(s.foreign.code, text), trailer, false)
+	s.finish(status.New(s.foreign.code, text), nil, false)
 }
 
 // foreign says what a response means whose headers are not gRPC's.
@@ -347,7 +350,7 @@ func foreign(h *head) *foreignResponse {
 
 // statusOf returns the status that trailers carry, and false if they are malformed.
 func statusOf(h *head) (*status.Status, bool) {
-	if h.grpcStatus == "" {
+	if !h.hasStatus {
 		return status.New(codes.Unknown, "no grpc-status in trailers"), true
 	}
 	n, err := strconv.ParseInt(h.grpcStatus, 10, 32)
@@ -378,7 +381,7 @@ func detailsOf(h *head, code codes.Code) *status.Status {
 		return nil
 	}
 	if st.Code != int32(code) {
-		return status.New(codes.Internal, fmt.Sprintf("mismatched codes in grpc-status (%d) and grpc-status-details-bin (%d)", code, st.Code))
+		return status.Newf(codes.Internal, "grpc-status-details-bin mismatch: grpc-status=%v, grpc-message=%q, grpc-status-details-bin=%v", code, decodeMessage(h.grpcMessage), st)
 	}
 	return status.FromProto(st)
 }

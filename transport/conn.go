@@ -54,11 +54,11 @@ type conn struct {
 	nc      net.Conn
 	role    role
 	opts    ConnOptions
-	vectors bool           // whether nc takes several buffers in one system call
-	parts   atomic.Int32   // goroutines that still use nc; the last one closes it
-	done    chan struct{}  // closed when nc is closed and both goroutines have ended
-	bdp     bandwidthDelay // what the link can carry; guarded by itself
-	read    readSide       // belongs to the read goroutine
+	vectors bool          // whether nc takes several buffers in one system call
+	parts   atomic.Int32  // goroutines that still use nc; the last one closes it
+	done    chan struct{} // closed when nc is closed and both goroutines have ended
+	link    link          // what is known about the network
+	read    readSide      // belongs to the read goroutine
 
 	mu      sync.Mutex // guards the fields below, and the parts of streams that say so; held for microseconds, never across I/O
 	state   connState
@@ -75,7 +75,7 @@ func (c *conn) init(nc net.Conn, r role, opts ConnOptions) {
 	c.done = make(chan struct{})
 	c.streams = make(map[uint32]*stream)
 	c.send.init()
-	c.bdp.init(opts.StreamWindow, !opts.StaticWindows)
+	c.link.init(opts.StreamWindow, opts.StaticWindows)
 	c.read.init(newSource(nc), opts)
 }
 
@@ -138,6 +138,7 @@ func (c *conn) removeLocked(s *stream) {
 		return
 	}
 	delete(c.streams, s.id)
+	s.gone.Store(true)
 	s.out.link.remove()
 	s.out.drop()
 	s.out.signal()
@@ -181,6 +182,7 @@ func (c *conn) close(err error, code frame.ErrCode, debug string, linger bool) {
 	c.streams = nil
 	for _, s := range streams {
 		s.state = streamClosed
+		s.gone.Store(true)
 		s.out.link.remove()
 		s.out.drop()
 		s.out.signal()

@@ -46,7 +46,7 @@ func (c *conn) readLoop() {
 	defer c.leave()
 	err := c.readFrames()
 	if fault := (*frame.Error)(nil); errors.As(err, &fault) {
-		c.close(connectionErrorf(true, fault, "%s", fault.Text), fault.Code, fault.Text, true)
+		c.close(c.role.readError(fault), fault.Code, fault.Text, true)
 	} else {
 		c.close(c.role.readError(err), frame.NoError, "", false)
 	}
@@ -143,7 +143,7 @@ func faultf(code frame.ErrCode, format string, args ...any) error {
 
 // stream returns the stream of a frame, nil if it is closed.
 func (c *conn) stream(id uint32) *stream {
-	if s := c.read.last; s != nil && s.id == id {
+	if s := c.read.last; s != nil && s.id == id && !s.gone.Load() {
 		return s
 	}
 	c.mu.Lock()
@@ -426,6 +426,7 @@ func (c *conn) onWindowUpdate(id, increment uint32) error {
 		c.abort(s, frame.ProtocolError, "WINDOW_UPDATE of 0 bytes")
 		return nil
 	}
+	s.renewed.Store(true)
 	c.mu.Lock()
 	err := c.growLocked(s, increment)
 	c.unlock()
@@ -437,7 +438,7 @@ func (c *conn) onWindowUpdate(id, increment uint32) error {
 
 func (c *conn) onPing(ack bool, data [8]byte) error {
 	if ack {
-		if data == bdpPing {
+		if data == linkPing {
 			c.measured()
 		} else {
 			c.role.pingAck(data)

@@ -19,6 +19,7 @@ const (
 	turnSize    = 16 << 10  // bytes that a stream may send before it is the next one's turn
 	batchSize   = 256 << 10 // bytes of messages that go into one batch
 	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
+	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch
 	keptBuffer  = 64 << 10  // bytes of a write buffer that is worth keeping
 	backlogSize = 64 << 10  // bytes caused by the peer that may wait before the read goroutine waits too
 )
@@ -272,11 +273,7 @@ func (c *conn) writeLoop(wake <-chan struct{}) {
 			c.mu.Unlock()
 			return
 		}
-		if c.smallLocked() {
-			c.mu.Unlock()
-			runtime.Gosched() // whoever is ready to send joins the batch
-			c.mu.Lock()
-		}
+		c.gatherCompanyLocked()
 		last := c.state == connClosed
 		c.gatherLocked(b)
 		drained := c.drainedLocked()
@@ -298,9 +295,22 @@ func (c *conn) writeLoop(wake <-chan struct{}) {
 	}
 }
 
-// smallLocked reports whether what is waiting is worth waiting for more.
-func (c *conn) smallLocked() bool {
-	return c.send.ready.empty() && len(c.send.buf) < smallBatch && c.state != connClosed && c.opts.WriteBufferSize > 0
+// gatherCompanyLocked lets those who are ready to send join a small batch: once, and again as long as one stream alone makes it grow,
+// which is sending message after message then.
+func (c *conn) gatherCompanyLocked() {
+	d := &c.send
+	for range maxYields {
+		before := len(d.buf)
+		if before >= smallBatch || !d.ready.empty() || c.state == connClosed || c.opts.WriteBufferSize < 0 {
+			return
+		}
+		c.mu.Unlock()
+		runtime.Gosched()
+		c.mu.Lock()
+		if len(d.buf) == before || d.lastData.id == 0 || d.lastData.at >= before {
+			return
+		}
+	}
 }
 
 // parkLocked blocks until there is work. It returns false if the goroutine shall end instead, since there was none for so long.

@@ -41,18 +41,29 @@ type Secured struct {
 	TLS  bool                 // the credentials' protocol is TLS
 }
 
-// DialSecured makes a connection to address and has creds make it secure for the server named authority. creds may be nil. The
-// error is a ConnectionError.
-func DialSecured(ctx context.Context, address, authority string, dial Dialer, creds credentials.TransportCredentials) (Secured, error) {
-	nc, err := dial(ctx, address)
-	if err != nil {
-		return Secured{}, connectionErrorf(isTemporary(err), err, "transport: Error while dialing: %v", err)
-	}
-	if creds == nil {
+// A DialRequest says what to connect to, and how.
+type DialRequest struct {
+	Address   string
+	Authority string // the name that the server must prove
+	Dial      Dialer
+	Creds     credentials.TransportCredentials // nil for none
+	// Permanent makes errors of Dial that say they are not temporary be so. Otherwise all are temporary.
+	Permanent bool
+}
+
+// DialSecured makes a connection and has it secured. The error is a ConnectionError.
+func DialSecured(ctx context.Context, r DialRequest) (Secured, error) {
+	nc, err := r.Dial(ctx, r.Address)
+	switch {
+	case err != nil && r.Permanent:
+		return Secured{}, connectionErrorf(isTemporary(err), err, "transport: error while dialing: %v", err)
+	case err != nil:
+		return Secured{}, connectionErrorf(true, err, "transport: Error while dialing: %v", err)
+	case r.Creds == nil:
 		return Secured{Conn: nc}, nil
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() }) // credentials need not watch ctx
-	secured, auth, err := creds.ClientHandshake(ctx, authority, nc)
+	secured, auth, err := r.Creds.ClientHandshake(ctx, r.Authority, nc)
 	if err == nil && secured == nil {
 		err = fmt.Errorf("credentials returned no connection")
 	}
@@ -63,7 +74,7 @@ func DialSecured(ctx context.Context, address, authority string, dial Dialer, cr
 		nc.Close()
 		return Secured{}, connectionErrorf(isTemporary(err), err, "transport: authentication handshake failed: %v", err)
 	}
-	return Secured{Conn: secured, Auth: auth, TLS: creds.Info().SecurityProtocol == "tls"}, nil
+	return Secured{Conn: secured, Auth: auth, TLS: r.Creds.Info().SecurityProtocol == "tls"}, nil
 }
 
 // isTemporary reports whether an attempt that failed with err may succeed later. Errors that do not say so may.

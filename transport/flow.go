@@ -43,12 +43,15 @@ func (w *inWindow) receive(n int64) error {
 // consume counts n bytes that are out of the way.
 func (w *inWindow) consume(n int64) { w.held -= n }
 
+// mustRenew reports whether enough was consumed to be worth a frame.
+func (w *inWindow) mustRenew() bool { return w.size-w.open-w.held >= max(w.size/4, 1) }
+
 // renew returns the increment to give the peer now, 0 if it is not worth a frame yet, and counts it as given.
 func (w *inWindow) renew() uint32 {
-	due := w.size - w.open - w.held
-	if due <= 0 || due < w.size/4 {
+	if !w.mustRenew() {
 		return 0
 	}
+	due := w.size - w.open - w.held
 	w.open += due
 	return uint32(due)
 }

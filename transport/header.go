@@ -31,13 +31,18 @@ type parsed struct {
 	grpcStatus, grpcMessage, contentLength                          string
 	fields                                                          []hpack.HeaderField // metadata, in order of arrival
 	size                                                            uint64              // bytes, by the measure of RFC 9113 §6.5.2
-	hasTimeout                                                      bool                // an empty grpc-timeout is malformed, none is not
+	hasStatus                                                       bool
+	hasTimeout                                                      bool // an empty grpc-timeout is malformed, none is not
 	hosts                                                           int
 	pseudo                                                          uint8  // which pseudo-headers were seen
 	regular                                                         bool   // whether a regular field was seen
 	malformed                                                       string // why the block is malformed, "" if it is not
-	badBinary                                                       string // the first -bin field that cannot be decoded
+	badBinary, badValue                                             string // the first -bin field that cannot be decoded, and the start of its value
+	badReason                                                       error  // why badBinary cannot be decoded
 }
+
+// maxAcceptEncoding is how many bytes of repeated grpc-accept-encoding fields are joined: joining all takes quadratic time.
+const maxAcceptEncoding = 1 << 10
 
 const (
 	sawMethod = 1 << iota
@@ -61,21 +66,25 @@ func (p *parsed) add(f hpack.HeaderField) {
 	}
 	switch f.Name {
 	case "content-type":
-		p.contentType = f.Value
+		if _, ok := ContentSubtype(p.contentType); !ok { // the first that is gRPC's counts
+			p.contentType = f.Value
+		}
 	case "user-agent":
 		p.userAgent = f.Value
 	case "grpc-encoding":
 		p.encoding = f.Value
 	case "grpc-accept-encoding":
-		if p.acceptEncoding != "" {
-			p.acceptEncoding += ","
+		switch {
+		case p.acceptEncoding == "":
+			p.acceptEncoding = f.Value
+		case len(p.acceptEncoding)+len(f.Value) < maxAcceptEncoding:
+			p.acceptEncoding += "," + f.Value
 		}
-		p.acceptEncoding += f.Value
 		p.fields = append(p.fields, f)
 	case "grpc-timeout":
 		p.timeout, p.hasTimeout = f.Value, true
 	case "grpc-status":
-		p.grpcStatus = f.Value
+		p.grpcStatus, p.hasStatus = f.Value, true
 	case "grpc-message":
 		p.grpcMessage = f.Value
 	case "host":
@@ -92,8 +101,10 @@ func (p *parsed) add(f hpack.HeaderField) {
 	case "connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade":
 		p.fault("connection-specific field " + f.Name)
 	default:
-		if strings.HasSuffix(f.Name, binSuffix) && p.badBinary == "" && !validBinary(f.Value) {
-			p.badBinary = f.Name
+		if strings.HasSuffix(f.Name, binSuffix) && p.badBinary == "" {
+			if err := checkBinary(f.Value); err != nil {
+				p.badBinary, p.badValue, p.badReason = f.Name, f.Value[:min(len(f.Value), maxQuoted)], err
+			}
 		}
 		p.fields = append(p.fields, f)
 	}
@@ -192,10 +203,14 @@ func (h *head) metadata() metadata.MD {
 		case h.pseudo&sawAuthority == 0:
 			authority = h.host // RFC 9113 §8.3.1; gRFC A41
 		}
-		for _, f := range [...]struct{ name, value string }{{":authority", authority}, {"content-type", h.contentType}, {"user-agent", h.userAgent}} {
-			if f.value != "" {
-				md[f.name] = []string{f.value}
-			}
+		if authority != "" {
+			md[":authority"] = []string{authority}
+		}
+		if _, ok := ContentSubtype(h.contentType); ok {
+			md["content-type"] = []string{h.contentType}
+		}
+		if h.userAgent != "" {
+			md["user-agent"] = []string{h.userAgent}
 		}
 		h.md = md
 	})
@@ -250,14 +265,11 @@ var nameBytes = func() (ok [256]bool) {
 
 // fieldFault returns why a field is malformed, "" if it is not (RFC 9113 §8.2.1). It never quotes the value.
 func fieldFault(name, value string) string {
-	if name == "" {
-		return "empty field name"
-	}
 	if nameFault(name) {
-		return "illegal byte in a field name"
+		return fmt.Sprintf("invalid header field name %q", name)
 	}
 	if valueFault(value) {
-		return "illegal byte in the value of " + name
+		return fmt.Sprintf("invalid header field value for %q", name)
 	}
 	return ""
 }
@@ -303,8 +315,11 @@ func decodeBinary(v string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(v)
 }
 
-// validBinary reports whether each of the comma-separated values can be decoded, without keeping the result.
-func validBinary(values string) bool {
+// maxQuoted is how many bytes of a bad value are quoted to its sender.
+const maxQuoted = 64
+
+// checkBinary returns why one of the comma-separated values cannot be decoded, nil if all can. It does not keep the result.
+func checkBinary(values string) error {
 	var scratch [1024]byte
 	for v := range strings.SplitSeq(values, ",") {
 		if len(v)%4 == 0 { // as decodeBinary has it
@@ -313,12 +328,12 @@ func validBinary(values string) bool {
 		for len(v) > 0 {
 			n := min(len(v), len(scratch))
 			if _, err := base64.RawStdEncoding.Decode(scratch[:], []byte(v[:n])); err != nil {
-				return false
+				return err
 			}
 			v = v[n:]
 		}
 	}
-	return true
+	return nil
 }
 
 // appendMetadata appends md and the pairs in added as fields, in the form that they have on the wire. Reserved names are left

@@ -14,6 +14,7 @@ import (
 const (
 	maxCachedBlocks   = 64   // decoded blocks kept per connection
 	maxCachedBlockLen = 128  // bytes of an encoded block that is kept
+	maxCachedList     = 8192 // bytes of a decoded block that is kept, by the measure of RFC 9113 §6.5.2
 	maxIndexedField   = 1024 // bytes of name and value; larger fields never enter the table of 4 KiB
 )
 
@@ -118,7 +119,7 @@ func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) 
 			return nil, false, err
 		}
 		base = d.cur
-		if n <= maxCachedBlockLen && !d.tooLarge {
+		if n <= maxCachedBlockLen && base.size <= maxCachedList && !d.tooLarge {
 			if d.cache == nil || len(d.cache) >= maxCachedBlocks {
 				d.cache = make(map[string]*head)
 			}
@@ -143,7 +144,6 @@ func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) 
 // begin starts a block that arrives in pieces, or that may change the table.
 func (d *blockDecoder) begin() {
 	clear(d.cache)
-	d.length = 0
 	d.reset()
 }
 

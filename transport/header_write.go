@@ -25,14 +25,29 @@ const fieldOverhead = 32
 
 // listSize returns the size in bytes of the header list, a little over at most.
 func (h *requestHeader) listSize() uint64 {
-	n := len(h.Method) + len(h.Authority) + len(h.scheme) + len(h.userAgent) + len(h.ContentSubtype) + len(h.SendCompress) + len(h.AcceptEncoding)
-	return uint64(n) + 400 + listSize(h.fields) // 400: the names, the fixed values and the overhead of eleven fields
+	n := fieldSize(":method", "POST") + fieldSize(":scheme", h.scheme) + fieldSize(":path", h.Method) + fieldSize(":authority", h.Authority) +
+		fieldSize("content-type", contentTypeOf(h.ContentSubtype)) + fieldSize("user-agent", h.userAgent) + fieldSize("te", "trailers")
+	if h.SendCompress != "" {
+		n += fieldSize("grpc-encoding", h.SendCompress)
+	}
+	if h.AcceptEncoding != "" {
+		n += fieldSize("grpc-accept-encoding", h.AcceptEncoding)
+	}
+	if h.PreviousAttempts > 0 {
+		n += fieldSize("grpc-previous-rpc-attempts", "9223372036854775807")
+	}
+	if !h.Deadline.IsZero() {
+		n += fieldSize("grpc-timeout", "99999999n")
+	}
+	return n + listSize(h.fields)
 }
+
+func fieldSize(name, value string) uint64 { return uint64(len(name) + len(value) + fieldOverhead) }
 
 func listSize(fields []hpack.HeaderField) uint64 {
 	var n uint64
 	for i := range fields {
-		n += uint64(len(fields[i].Name) + len(fields[i].Value) + fieldOverhead)
+		n += fieldSize(fields[i].Name, fields[i].Value)
 	}
 	return n
 }

@@ -68,11 +68,21 @@ func (m *OutMessage) SetPieces(compressed bool, payload mem.BufferSlice) {
 	putPrefix(m.head, compressed, payload.Len())
 }
 
-// Gather adds a complete message behind what is there: to the peer, one message after the other is the same as both at once. It is
-// for messages that are kept, before they are given to a stream.
-func (m *OutMessage) Gather(other *OutMessage) {
+// Gather adds a complete message behind those that are there: to the peer, it is the same whether they come one by one or at once.
+// It returns false if there is no room. It is for messages that are kept, before they are given to a stream.
+func (m *OutMessage) Gather(other *OutMessage) bool {
+	if cap(m.small) < smallMessage {
+		m.small = make([]byte, 0, smallMessage)
+	}
+	if m.head == nil {
+		m.head = m.small[:0]
+	}
+	if m.size+other.size > smallMessage {
+		return false
+	}
 	m.head = other.appendTo(m.head, 0, other.size)
 	m.size = len(m.head)
+	return true
 }
 
 func putPrefix(b []byte, compressed bool, n int) {

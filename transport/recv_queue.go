@@ -78,11 +78,12 @@ func (e MessageTooLarge) Error() string {
 // A recvQueue has one writer, the read goroutine of the connection, and one reader at a time.
 type recvQueue struct {
 	pool  mem.BufferPool
-	limit int             // bytes; the largest message that is accepted
-	link  *bandwidthDelay // tells how large the window may grow
+	limit int   // bytes; the largest message that is accepted
+	link  *link // of the connection
 
 	mu       sync.Mutex // guards the fields below; held while bytes of one frame are copied, never across I/O
 	window   inWindow
+	pace     pace   // of the reader
 	head     *chunk // the chunk that is read; all further ones follow
 	tail     *chunk // the chunk that is filled
 	messages int    // complete messages that were not taken
@@ -234,8 +235,10 @@ func (q *recvQueue) askLocked() uint32 {
 	return q.window.need(int64(q.size - q.got))
 }
 
-// end says that nothing more will come; err is what the reader gets after the last message. Only the first call counts.
-func (q *recvQueue) end(err error) (wake bool) {
+// end says that nothing more will come; err is what the reader gets after the last message. If the peer has ended the stream within a
+// message, that is io.ErrUnexpectedEOF instead of io.EOF, unless the reader has another way to learn that the stream did not end well.
+// Only the first call counts.
+func (q *recvQueue) end(err error, told bool) (wake bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.ended {
@@ -243,7 +246,7 @@ func (q *recvQueue) end(err error) (wake bool) {
 	}
 	q.ended = true
 	if q.err == nil {
-		if err == io.EOF && q.midMessageLocked() {
+		if err == io.EOF && !told && q.midMessageLocked() {
 			err = io.ErrUnexpectedEOF
 		}
 		q.err = err
@@ -328,7 +331,10 @@ func (q *recvQueue) take() (m InMessage, increment uint32, err error) {
 	if q.ended {
 		return m, 0, nil
 	}
-	q.window.size = max(q.window.size, q.link.window.Load())
+	q.pace.bytes += int64(n)
+	if q.window.mustRenew() {
+		q.pace.grow(&q.window, q.link)
+	}
 	return m, q.window.renew(), nil
 }
 

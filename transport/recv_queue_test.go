@@ -19,8 +19,8 @@ const queueLimit = 4 << 20
 // newQueue returns a queue with a window of the given size that does not grow.
 func newQueue(window int64) (*recvQueue, *loanPool) {
 	pool := newLoanPool()
-	q := &recvQueue{pool: pool, limit: queueLimit, link: new(bandwidthDelay), window: inWindow{size: window, open: window}}
-	q.link.init(window, false)
+	q := &recvQueue{pool: pool, limit: queueLimit, link: new(link), window: inWindow{size: window, open: window}}
+	q.link.init(window, true)
 	return q, pool
 }
 
@@ -262,7 +262,7 @@ func TestReserveAfterAFailedRead(t *testing.T) {
 	if n, wake := q.commit(0); n != 0 || wake {
 		t.Errorf("commit of nothing: got %d, %v, want 0, false", n, wake)
 	}
-	q.end(io.EOF)
+	q.end(io.EOF, false)
 	checkNoMessage(t, "after the end", q, io.ErrUnexpectedEOF)
 	q.close()
 	checkEmpty(t, "after close", q, pool)
@@ -286,7 +286,7 @@ func TestMessageTooLarge(t *testing.T) {
 			continue
 		}
 		arriveAll(t, q, wireOf(4))
-		q.end(io.EOF)
+		q.end(io.EOF, false)
 		checkNoMessage(t, "end behind it", q, want)
 		checkEmpty(t, "after it", q, pool)
 	}
@@ -313,10 +313,10 @@ func TestEnd(t *testing.T) {
 			if q.isEnded() {
 				t.Fatal("isEnded before the end")
 			}
-			if q.end(end) {
+			if q.end(end, false) {
 				t.Error("end: got a wake-up for nobody")
 			}
-			q.end(errors.New("second")) // does not count
+			q.end(errors.New("second"), false) // does not count
 			want, whole := end, []int{}
 			if cut >= 8 {
 				whole = append(whole, 3)

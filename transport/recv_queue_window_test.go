@@ -57,19 +57,24 @@ func TestTakeRenewsTheWindow(t *testing.T) {
 	}
 }
 
-func TestTakeGivesTheWindowThatTheLinkCarries(t *testing.T) {
+func TestTakeGivesTheWindowThatTheLinkNeeds(t *testing.T) {
 	q, _ := newQueue(100)
-	arriveAll(t, q, wireOf(1))
-	q.link.window.Store(1000)
-	if _, n, _ := q.take(); n != 906 || q.window != (inWindow{1000, 1000, 0}) {
-		t.Errorf("take after the link's window has grown to 1000: got %d, %+v, want 906", n, q.window)
+	q.link.fixed = false
+	q.link.earned(1000)
+	arriveAll(t, q, wireOf(1, 50))
+	if _, n, _ := q.take(); n != 0 || q.window.size != 100 {
+		t.Errorf("take of 6 of 61 bytes: got %d, %+v, want nothing, which is no time to grow", n, q.window)
+	}
+	q.release()
+	if _, n, _ := q.take(); n != 361 || q.window != (inWindow{400, 400, 0}) {
+		t.Errorf("take of 61 bytes after another stream has earned 1000: got %d, %+v, want 361 and a window of 400", n, q.window)
 	}
 }
 
 func TestTakeGivesNothingBehindTheEnd(t *testing.T) {
 	q, _ := newQueue(100)
 	arriveAll(t, q, wireOf(80))
-	q.end(io.EOF)
+	q.end(io.EOF, false)
 	if m, n, err := q.take(); n != 0 || err != nil || len(m.Payload) != 80 {
 		t.Errorf("take: got %d bytes, increment %d, %v, want 80, 0", len(m.Payload), n, err)
 	}
@@ -140,8 +145,8 @@ func TestWhatAwaitWaitsFor(t *testing.T) {
 		{"part of a message", func(q *recvQueue) { q.put(wireOf(9)[:8], 0) }, map[waitFor]bool{forMessage: false, forEnd: false}},
 		{"one message", func(q *recvQueue) { q.put(wireOf(9), 0) }, map[waitFor]bool{forMessage: true, forEnd: false}},
 		{"two messages", func(q *recvQueue) { q.put(wireOf(9, 9), 0) }, map[waitFor]bool{forMessage: true, forEnd: true}},
-		{"end", func(q *recvQueue) { q.end(io.EOF) }, map[waitFor]bool{forMessage: true, forEnd: true}},
-		{"message and end", func(q *recvQueue) { q.put(wireOf(9), 0); q.end(io.EOF) }, map[waitFor]bool{forMessage: true, forEnd: true}},
+		{"end", func(q *recvQueue) { q.end(io.EOF, false) }, map[waitFor]bool{forMessage: true, forEnd: true}},
+		{"message and end", func(q *recvQueue) { q.put(wireOf(9), 0); q.end(io.EOF, false) }, map[waitFor]bool{forMessage: true, forEnd: true}},
 		{"too large", func(q *recvQueue) { q.put([]byte{0, 255, 255, 255, 255}, 0) }, map[waitFor]bool{forMessage: true, forEnd: true}},
 	} {
 		done := make(chan struct{})
@@ -187,7 +192,7 @@ func TestReaderAndWriter(t *testing.T) {
 					wake(q.put(wire[cut:], 0))
 				}
 			}
-			wake(0, q.end(io.EOF))
+			wake(0, q.end(io.EOF, false))
 		})
 		got := 0
 		for {
@@ -226,7 +231,7 @@ func TestAwaitThatIsGivenUp(t *testing.T) {
 			if _, wake := q.put(wireOf(2000), 0); wake {
 				q.signal()
 			}
-			if q.end(io.EOF) {
+			if q.end(io.EOF, false) {
 				q.signal()
 			}
 		})

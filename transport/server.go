@@ -40,11 +40,11 @@ type Server struct {
 	handler Handler
 
 	// Guarded by conn.mu.
-	lastID   uint32 // the last stream that the client has opened
-	handling int    // streams whose handlers have not returned
-	drain    drainStep
-	finalID  uint32 // what the last GOAWAY of a drain says
-	drainer  *time.Timer
+	lastID  uint32 // the last stream that the client has opened
+	slots   int    // streams that are open, or whose handlers have not returned
+	drain   drainStep
+	reason  string      // why the connection is drained
+	drainer *time.Timer // ends the wait for the acknowledgement of drainPing; nil if there is none
 }
 
 // drainStep tells how far a graceful drain has come (RFC 9113 §6.8).
@@ -80,6 +80,7 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	if err := t.readPreface(); err != nil {
 		t.close(err, frame.ProtocolError, "bad client preface", false)
 		t.leave()
+		<-t.done
 		return nil, err
 	}
 	return t, nil
@@ -104,7 +105,12 @@ func (t *Server) Serve() { t.readLoop() }
 func (t *Server) Done() <-chan struct{} { return t.done }
 
 // Close ends the connection and all of its streams at once.
-func (t *Server) Close(err error) { t.close(err, frame.NoError, "", false) }
+func (t *Server) Close(err error) {
+	t.mu.Lock()
+	reason := t.reason
+	t.mu.Unlock()
+	t.close(err, frame.NoError, reason, false)
+}
 
 // Drain lets the streams end that the client has opened, and then the connection. The client is told in two steps, so that no
 // stream is lost that it opens before it knows.
@@ -114,7 +120,7 @@ func (t *Server) Drain(reason string) {
 	if t.drain != drainNone || t.state == connClosed {
 		return
 	}
-	t.drain = drainSaid
+	t.drain, t.reason = drainSaid, reason
 	t.send.buf = frame.AppendGoAway(t.send.buf, math.MaxInt32, frame.NoError, reason)
 	t.send.buf = frame.AppendPing(t.send.buf, 0, drainPing)
 	t.drainer = time.AfterFunc(drainWait, t.finishDrain)
@@ -128,8 +134,8 @@ func (t *Server) finishDrain() {
 		return
 	}
 	t.drainer.Stop()
-	t.drain, t.state, t.finalID = drainFinal, connDraining, t.lastID
-	t.send.buf = frame.AppendGoAway(t.send.buf, t.lastID, frame.NoError, "")
+	t.drain, t.state = drainFinal, connDraining
+	t.send.buf = frame.AppendGoAway(t.send.buf, t.lastID, frame.NoError, t.reason)
 }
 
 // headers implements role: it opens a stream, or ends the request of one.
@@ -147,17 +153,19 @@ func (t *Server) headers(id uint32, h *head, tooLarge, end bool) error {
 	}
 	t.mu.Unlock()
 	switch {
-	case id <= last && t.wasResetLocked(id):
-		return nil
-	case id <= last:
-		return faultf(frame.StreamClosed, "HEADERS on stream %d, which is closed or was skipped; the last one is %d", id, last)
+	case id <= last && t.wasReset(id):
+		return nil // the client does not know yet
+	case id == last:
+		return faultf(frame.StreamClosed, "HEADERS on stream %d, which is closed", id)
+	case id < last:
+		return faultf(frame.ProtocolError, "HEADERS on stream %d, which is below the last one, %d", id, last)
 	case final:
 		return nil // the client learns from the GOAWAY that nobody acted on it
 	}
 	return t.accept(id, h, tooLarge, end)
 }
 
-func (t *Server) wasResetLocked(id uint32) bool {
+func (t *Server) wasReset(id uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.send.wasReset(id)
@@ -200,13 +208,14 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		t.mu.Unlock()
 		return ErrConnClosing
 	}
-	if limit := t.o.MaxConcurrentStreams; limit != 0 && t.handling >= int(limit) {
+	if limit := t.o.MaxConcurrentStreams; limit != 0 && int64(t.slots) >= int64(limit) {
 		before := len(t.send.buf)
 		t.send.reset(id, frame.RefusedStream)
 		t.caused(before)
 		return nil
 	}
-	t.handling++
+	t.slots++
+	s.holders = 2
 	t.addLocked(&s.stream)
 	t.unlock()
 	t.read.last = &s.stream
@@ -250,7 +259,9 @@ func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *re
 	case h.method != "POST":
 		bad = &refusal{"405", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("Received a HEADERS frame with :method %q which should be POST", h.method)}}
 	case h.badBinary != "":
-		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed binary metadata in header %q", h.badBinary)}}
+		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed binary metadata %q in header %q: %v", h.badValue, h.badBinary, h.badReason)}}
+	case h.authority == "" && h.host == "":
+		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: "no host or :authority header present"}}
 	case err != nil:
 		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed grpc-timeout: %v", err)}}
 	case h.hasTimeout && timeout <= 0:
@@ -295,7 +306,7 @@ func (t *Server) pingAck(data [8]byte) {
 }
 
 // removedLocked implements role.
-func (t *Server) removedLocked(*stream) {}
+func (t *Server) removedLocked(s *stream) { s.side.(*ServerStream).letGoLocked() }
 
 // lastIDLocked implements role.
 func (t *Server) lastIDLocked() uint32 { return t.lastID }

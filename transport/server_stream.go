@@ -30,6 +30,7 @@ type ServerStream struct {
 	server    *Server
 	req       *head
 	headerLen int
+	holders   uint8 // guarded by conn.mu: the stream as long as it is open, and its handler
 	ctx       serverContext
 	call      CallValues  // the call as the package above sees it; nil if it sees none
 	timer     *time.Timer // ends the call at its deadline; nil if it has none
@@ -77,7 +78,7 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 	s := &ServerStream{server: t, req: h, headerLen: t.read.blocks.length}
 	s.c, s.id, s.side = &t.conn, id, s
 	s.takesMessages, s.expect = true, h.length()
-	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, t.o.MaxMessageSize, &t.bdp
+	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, t.o.MaxMessageSize, &t.link
 	s.subtype = rawSubtype(h.contentType)
 	s.ctx.s, s.ctx.Context.Context = s, t.o.Context
 	if limited {
@@ -383,8 +384,16 @@ func wireStatus(st *status.Status) rpcStatus {
 // Done says that the handler of the stream has returned: its place among the concurrent streams is free.
 func (s *ServerStream) Done() {
 	s.c.mu.Lock()
-	s.server.handling--
+	s.letGoLocked()
 	s.c.unlock()
+}
+
+// letGoLocked frees the place of the stream once it is closed and its handler has returned: a client that resets streams cannot make
+// more handlers run than it may have streams.
+func (s *ServerStream) letGoLocked() {
+	if s.holders--; s.holders == 0 {
+		s.server.slots--
+	}
 }
 
 // end ends the context of the call, and what its reader waits for.
@@ -393,7 +402,7 @@ func (s *ServerStream) end(err error) {
 		s.timer.Stop()
 	}
 	s.ctx.Finish(err)
-	if s.recv.end(err) {
+	if s.recv.end(err, true) {
 		s.recv.signal()
 	}
 }
@@ -403,7 +412,7 @@ func (s *ServerStream) ended() {
 	s.c.mu.Lock()
 	_ = s.c.advanceLocked(&s.stream, recvEnd) // the receive queue has checked that it is the first
 	s.c.unlock()
-	if s.recv.end(io.EOF) {
+	if s.recv.end(io.EOF, false) {
 		s.recv.signal()
 	}
 }

@@ -19,7 +19,7 @@ func newSource(nc net.Conn) frame.Source {
 	case *net.UnixConn:
 		return newRawSource(nc, nc)
 	case interface{ NetConn() net.Conn }: // *tls.Conn, or what embeds it
-		return &tinySource{nc.(io.Reader)}
+		return &tinySource{Reader: nc.(io.Reader)}
 	}
 	return plainSource{nc}
 }
@@ -39,15 +39,17 @@ type plainSource struct{ net.Conn }
 // ReadLazily implements frame.Source.
 func (s plainSource) ReadLazily(l frame.Lender) (int, error) { return s.Read(l.Lend()) }
 
-// A tinySource waits with a few bytes of its own, which is cheap where the layer below has the rest at hand, as TLS has.
-type tinySource struct{ io.Reader }
+// A tinySource waits with one byte of its own, which is cheap where the layer below has the rest at hand, as TLS has.
+type tinySource struct {
+	io.Reader
+	first [1]byte // a Lender may lend no more
+}
 
 // ReadLazily implements frame.Source.
 func (s *tinySource) ReadLazily(l frame.Lender) (int, error) {
-	var first [frame.HeaderLen]byte
-	n, err := s.Read(first[:])
+	n, err := s.Read(s.first[:])
 	if n > 0 {
-		copy(l.Lend(), first[:n])
+		l.Lend()[0] = s.first[0]
 	}
 	return n, err
 }

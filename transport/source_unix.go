@@ -6,8 +6,10 @@
 package transport
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 
 	"google.golang.org/grpc/transport/internal/frame"
@@ -33,9 +35,17 @@ func makeRawSource(nc net.Conn, raw syscall.RawConn) frame.Source {
 func (s *rawSource) ReadLazily(l frame.Lender) (int, error) {
 	s.lender, s.n, s.err = l, 0, nil
 	if err := s.raw.Read(s.try); err != nil {
-		return 0, err
+		if op := (*net.OpError)(nil); errors.As(err, &op) {
+			err = op.Err // op names another method
+		}
+		return 0, s.readError(err)
 	}
 	return s.n, s.err
+}
+
+// readError returns the error that the connection's own Read would return.
+func (s *rawSource) readError(err error) error {
+	return &net.OpError{Op: "read", Net: s.LocalAddr().Network(), Source: s.LocalAddr(), Addr: s.RemoteAddr(), Err: err}
 }
 
 // tryRead reads what is there. It returns false if that is nothing: then it is called again when something has come.
@@ -49,7 +59,7 @@ func (s *rawSource) tryRead(fd uintptr) bool {
 			s.lender.TakeBack()
 			return false
 		case err != nil:
-			s.err = err
+			s.err = s.readError(os.NewSyscallError("read", err))
 		case n == 0:
 			s.err = io.EOF
 		default:

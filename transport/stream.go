@@ -3,6 +3,8 @@
 package transport
 
 import (
+	"sync/atomic"
+
 	"golang.org/x/net/http2/hpack"
 
 	"google.golang.org/grpc/transport/internal/frame"
@@ -21,6 +23,9 @@ type stream struct {
 	// Of the read goroutine alone:
 	takesMessages bool  // whether DATA belongs to messages
 	expect        int64 // bytes of DATA still to come by content-length, -1 if unknown
+
+	renewed atomic.Bool // the peer has given more window, so it reads the stream
+	gone    atomic.Bool // the stream is closed and out of the table
 
 	// The rest is guarded by c.mu.
 	state streamState

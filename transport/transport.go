@@ -83,7 +83,7 @@ type CallHeader struct {
 	MaxMessageSize   int       // bytes; larger messages of the answer are refused
 
 	// Metadata in the order in which it is sent. Nothing of it is changed. Reserved names are left out.
-	Credentials []map[string]string
+	Credentials [2]map[string]string // of the channel and of the call
 	Metadata    metadata.MD
 	Added       [][]string // pairs of keys and values, keys of any case
 	PickMD      metadata.MD

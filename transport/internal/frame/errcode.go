@@ -32,7 +32,7 @@ var errCodeNames = [...]string{
 
 // String returns the name that the RFC gives the code.
 func (c ErrCode) String() string {
-	if int(c) < len(errCodeNames) {
+	if c < ErrCode(len(errCodeNames)) {
 		return errCodeNames[c]
 	}
 	return fmt.Sprintf("unknown error code 0x%x", uint32(c))

@@ -7,6 +7,7 @@ package frame
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -107,7 +108,10 @@ type Error struct {
 }
 
 // Error returns the code and the text.
-func (e *Error) Error() string { return fmt.Sprintf("http2: %v: %s", e.Code, e.Text) }
+func (e *Error) Error() string { return fmt.Sprintf("connection error: %v: %s", e.Code, e.Text) }
+
+// ErrHTTP1 says that the peer does not speak HTTP/2.
+var ErrHTTP1 = errors.New("http2: failed reading the frame payload: http2: frame too large, note that the frame header looked like an HTTP/1.1 header")
 
 func errorf(code ErrCode, format string, args ...any) error {
 	return &Error{Code: code, Text: fmt.Sprintf(format, args...)}

@@ -96,7 +96,7 @@ func TestFlagsHasWantsAllOfThem(t *testing.T) {
 
 func TestErrorText(t *testing.T) {
 	err := errorf(SizeError, "%d bytes", 7)
-	if got, want := err.Error(), "http2: FRAME_SIZE_ERROR: 7 bytes"; got != want {
+	if got, want := err.Error(), "connection error: FRAME_SIZE_ERROR: 7 bytes"; got != want {
 		t.Errorf("Error: got %q, want %q", got, want)
 	}
 }

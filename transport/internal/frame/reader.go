@@ -82,6 +82,9 @@ func (r *Reader) Next() (Header, error) {
 		return Header{}, err
 	}
 	h := parseHeader((*r.buf)[r.r:r.w])
+	if h.Length > r.maxSize && string((*r.buf)[r.r:r.r+5]) == "HTTP/" {
+		return h, ErrHTTP1
+	}
 	if h.Length > r.maxSize {
 		return h, errorf(SizeError, "%v of %d bytes, limit %d", h.Type, h.Length, r.maxSize)
 	}

@@ -72,7 +72,7 @@ type countingPool struct{ out, gets int }
 func (p *countingPool) Get(n int) *[]byte {
 	p.out++
 	p.gets++
-	b := make([]byte, n)
+	b := bytes.Repeat([]byte{0xDB}, n) // nobody may count on zeros
 	return &b
 }
 
