@@ -72,9 +72,8 @@ func (ac *activeChannel) start() error {
 		MetricsRecorder: noMetrics{},
 	})
 	if err != nil {
-		err = fmt.Errorf("failed to build resolver: %w", err)
 		ac.queue.Run(func() { ac.fail(err) })
-		return err
+		return fmt.Errorf("failed to exit idle mode: failed to start resolver: %w", err)
 	}
 	ac.resolve.Run(func() { ac.resolver = r })
 	return nil
@@ -175,23 +174,26 @@ func (ac *activeChannel) applyConfig(result *publicconfig.ParseResult) error {
 			config = c
 		case result.Err == nil && result.Config != nil:
 			return ac.badConfig(fmt.Errorf("illegal service config type %T", result.Config))
-		case result.Err != nil && config == nil:
+		case result.Err != nil:
 			return ac.badConfig(result.Err)
 		}
 	}
 	ac.hasConfig = true
-	if config != ac.config.Load() {
-		ac.config.Store(config)
-		ac.throttle.Store(throttleOf(config))
-	}
+	ac.setConfig(config)
 	return ac.switchPolicy(config)
 }
 
-func throttleOf(c *serviceconfig.Config) *retryThrottle {
-	if c == nil {
-		return nil
+// setConfig makes calls use a service config.
+func (ac *activeChannel) setConfig(c *serviceconfig.Config) {
+	if c == ac.config.Load() {
+		return
 	}
-	return newRetryThrottle(c.RetryThrottling)
+	ac.config.Store(c)
+	if c == nil {
+		ac.throttle.Store(nil)
+	} else {
+		ac.throttle.Store(newRetryThrottle(c.RetryThrottling))
+	}
 }
 
 // badConfig answers an invalid service config: the last good one stays, or the channel fails if there is none.
@@ -220,9 +222,7 @@ func (ac *activeChannel) switchPolicy(c *serviceconfig.Config) error {
 func (ac *activeChannel) reportError(err error) {
 	defer ac.gotResult()
 	if !ac.hasConfig {
-		if err := ac.applyConfig(nil); err != nil {
-			return
-		}
+		ac.setConfig(ac.cc.defaultConfig)
 	}
 	ac.policy.ResolverError(err)
 }
@@ -243,7 +243,7 @@ func (p failingPicker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 // apply makes the policy's state and picker those of the channel. On the queue.
 func (ac *activeChannel) apply(s balancer.State) {
 	ac.pickers.set(s.Picker)
-	ac.cc.state.set(s.ConnectivityState)
+	ac.cc.setState(ac, s.ConnectivityState)
 }
 
 // resolverSide is an activeChannel as its resolver sees it.

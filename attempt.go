@@ -91,8 +91,10 @@ func (a *attempt) open(m *transport.OutMessage, end bool) error {
 func (a *attempt) opened(p picked, h *transport.CallHeader) {
 	a.conn, a.done = p.conn, p.result.Done
 	if a.obs != nil {
+		md := joinOutgoing(h.Metadata, h.Added)
+		md.Set("user-agent", a.cs.cc.opts.userAgent())
 		a.obs.outHeader(&headerEvent{
-			md: joinOutgoing(h.Metadata, h.Added), compression: h.SendCompress, method: h.Method, authority: h.Authority, remote: p.conn.peer.Addr,
+			md: md, compression: h.SendCompress, method: h.Method, authority: h.Authority, remote: p.conn.peer.Addr,
 			local: p.conn.peer.LocalAddr,
 		})
 	}
@@ -132,9 +134,9 @@ func (a *attempt) authorize(p picked, h *transport.CallHeader) error {
 	for _, c := range p.conn.creds {
 		md, err := c.GetRequestMetadata(ctx, uri)
 		if err != nil {
-			return credsError(err, codes.Unauthenticated, "transport: per-RPC creds failed due to error: %v")
+			return credsError(err, codes.Unauthenticated)
 		}
-		h.Credentials = append(h.Credentials, lowerKeys(md))
+		h.Credentials[0] = join(h.Credentials[0], md)
 	}
 	if own == nil {
 		return nil
@@ -149,35 +151,33 @@ func (a *attempt) authorize(p picked, h *transport.CallHeader) error {
 	}
 	md, err := own.GetRequestMetadata(ctx, uri)
 	if err != nil {
-		return credsError(err, codes.Internal, "transport: %v")
+		return credsError(err, codes.Internal)
 	}
-	h.Credentials = append(h.Credentials, lowerKeys(md))
+	h.Credentials[1] = join(nil, md)
 	return nil
 }
 
 // credsError is the status for an error of credentials: their own if they give one that is theirs to give (gRFC A54).
-func credsError(err error, code codes.Code, format string) error {
+func credsError(err error, code codes.Code) error {
 	st, ok := status.FromError(err)
 	switch {
 	case !ok:
-		return status.Errorf(code, format, err)
+		return status.Errorf(code, "transport: per-RPC creds failed due to error: %v", err)
 	case isDataPlaneCode(st.Code()):
 		return status.Errorf(codes.Internal, "transport: received per-RPC creds error with illegal status: %v", err)
 	}
 	return err
 }
 
-func lowerKeys(md map[string]string) map[string]string {
-	for k := range md {
-		if strings.ToLower(k) != k {
-			lower := make(map[string]string, len(md))
-			for k, v := range md {
-				lower[strings.ToLower(k)] = v
-			}
-			return lower
-		}
+// join adds md, with keys in lower case, to what other credentials say, which it replaces where both say something.
+func join(to, md map[string]string) map[string]string {
+	if to == nil {
+		to = make(map[string]string, len(md))
 	}
-	return md
+	for k, v := range md {
+		to[strings.ToLower(k)] = v
+	}
+	return to
 }
 
 // audience returns the URI that credentials are asked for: the service.
@@ -186,7 +186,7 @@ func audience(authority, method string) string {
 		authority = host
 	}
 	service := method
-	if i := strings.LastIndexByte(method, '/'); i > 0 {
+	if i := strings.LastIndexByte(method, '/'); i >= 0 {
 		service = method[:i]
 	}
 	return "https://" + strings.TrimSuffix(authority, ":443") + service

@@ -71,11 +71,14 @@ func (cs *clientStream) unary(args, reply any) error {
 		return err
 	}
 	defer m.Free()
+	if m.Len() > cs.info.retryBuffer {
+		cs.retry.policy = nil
+	}
 	for {
 		cs.attempt.begin(cs)
 		v, err := cs.attempt.unary(m, args, n, reply)
 		if err == nil || !v.again {
-			return err
+			return cs.retry.explain(v, err)
 		}
 		a, ended := cs.next(v)
 		if ended != nil {

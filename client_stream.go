@@ -79,6 +79,7 @@ type clientStream struct {
 	cancel        func()          // frees that timeout; nil if there is none
 	entered       bool            // the channel counts the RPC
 	retry         retryState
+	verdict       verdict // on the last attempt that failed; of whoever saw it fail
 	first         attempt // the memory of the first attempt
 
 	// Of streaming RPCs:
@@ -216,6 +217,7 @@ func (cs *clientStream) replace(a *attempt) bool {
 func (cs *clientStream) tryAgain(a *attempt) *attempt {
 	v := cs.retry.judge(&a.s)
 	if !v.again {
+		cs.verdict = v
 		return nil
 	}
 	b, err := cs.next(v)
@@ -330,6 +332,10 @@ func (cs *clientStream) keep(m *transport.OutMessage, last bool) *attempt {
 	if m == nil || cs.committed {
 		return a
 	}
+	if cs.retry.policy == nil && a.s.Accepted() { // an attempt that a server has taken up is only made again by a policy
+		cs.commitLocked()
+		return a
+	}
 	cs.sent.add(m)
 	if cs.sent.size > cs.info.retryBuffer {
 		cs.commitLocked()
@@ -368,6 +374,7 @@ func (cs *clientStream) RecvMsg(v any) error {
 		case !a.gotReply && cs.replace(a):
 			continue
 		}
+		err = cs.retry.explain(cs.verdict, err)
 		cs.finish(err)
 		return err
 	}

@@ -238,6 +238,15 @@ func (cc *ClientConn) checkIdle() {
 // errIdle ends the connections of a channel that goes idle. No call gets to see it.
 var errIdle = status.Error(codes.Unavailable, "grpc: the channel is going idle")
 
+// setState changes the connectivity for a live half, unless that is not the channel's any more.
+func (cc *ClientConn) setState(ac *activeChannel, s connectivity.State) {
+	cc.mu.Lock()
+	defer cc.mu.Unlock()
+	if cc.live.Load() == ac {
+		cc.state.set(s)
+	}
+}
+
 // Connect makes an idle channel connect, without waiting for it.
 //
 // Experimental: the method may change.

@@ -113,7 +113,9 @@ func (sc *subchannel) dial(ctx context.Context, addr resolver.Address) (*connect
 		dial = transport.NetDialer
 	}
 	ctx = credentials.NewContextWithClientHandshakeInfo(ctx, credentials.ClientHandshakeInfo{Attributes: addr.Attributes})
-	s, err := transport.DialSecured(ctx, dialString(addr), c.authority, dial, creds)
+	s, err := transport.DialSecured(ctx, transport.DialRequest{
+		Address: dialString(addr), Authority: c.authority, Dial: dial, Creds: creds, Permanent: o.failOnPermanentError,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +148,13 @@ func (sc *subchannel) bundle() credentials.Bundle {
 
 // dialString returns the address as a dialer gets it.
 func dialString(a resolver.Address) string {
-	if unixresolver.Network(a) == "unix" && !strings.HasPrefix(a.Addr, "unix:") {
-		return "unix:" + a.Addr
+	switch {
+	case unixresolver.Network(a) != "unix" || strings.HasPrefix(a.Addr, "unix:"):
+		return a.Addr
+	case strings.HasPrefix(a.Addr, "/"):
+		return "unix://" + a.Addr
 	}
-	return a.Addr
+	return "unix:" + a.Addr
 }
 
 // checkSecurity refuses a connection that is not as secure as the channel's per-RPC credentials need.

@@ -65,7 +65,6 @@ type dialOptions struct {
 	timeout              time.Duration
 	returnLastError      bool
 	failOnPermanentError bool
-	defaultScheme        string
 }
 
 func defaultDialOptions() dialOptions {

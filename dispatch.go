@@ -78,7 +78,7 @@ func (ss *serverStream) observe(m *method) {
 		md: ss.st.Metadata().Copy(), compression: ss.st.RecvCompress(), wireLength: ss.st.HeaderLen(), method: ss.st.Method(), remote: p.Addr,
 		local: p.LocalAddr,
 	})
-	if m == nil {
+	if ss.begun = m != nil; !ss.begun { // what is no method neither begins nor ends
 		return
 	}
 	if m.unary != nil {
@@ -177,7 +177,9 @@ func (ss *serverStream) finish(err error, reply *transport.OutMessage) {
 	if sent == nil {
 		ss.obs.outTrailer(ss.st.Trailer())
 	}
-	ss.obs.end(nil, err)
+	if ss.begun {
+		ss.obs.end(nil, err)
+	}
 }
 
 var okStatus = status.New(codes.OK, "")

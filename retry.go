@@ -4,6 +4,7 @@
 package grpc
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -76,8 +77,17 @@ type retryState struct {
 // A verdict says what follows an attempt that failed.
 type verdict struct {
 	again       bool
+	exhausted   bool // another attempt would follow if the policy allowed more
 	transparent bool // the attempt does not count: the server's application has not seen it
 	delay       time.Duration
+}
+
+// explain makes the error of an attempt that of its call, if there were several.
+func (r *retryState) explain(v verdict, err error) error {
+	if !v.exhausted {
+		return err
+	}
+	return fmt.Errorf("max retries exhausted: failed after %d attempts: %w", r.made, err)
 }
 
 // judge decides what follows the attempt, which was made on a stream and has failed.
@@ -98,8 +108,11 @@ func (r *retryState) judge(s *transport.ClientStream) verdict {
 		r.throttle.failed()
 		return verdict{}
 	}
-	if !r.policy.RetryableStatusCodes[s.Status().Code()] || !r.throttle.failed() || r.made >= r.policy.MaxAttempts {
+	if !r.policy.RetryableStatusCodes[s.Status().Code()] || !r.throttle.failed() {
 		return verdict{}
+	}
+	if r.made >= r.policy.MaxAttempts {
+		return verdict{exhausted: true}
 	}
 	if said {
 		r.backoffs = 0
@@ -139,10 +152,11 @@ func (b *sentBuffer) add(m *transport.OutMessage) {
 		b.parts, b.open = append(b.parts, m), false
 		return
 	}
-	if !b.open {
-		b.parts, b.open = append(b.parts, transport.NewOutMessage()), true
+	if !b.open || !b.parts[len(b.parts)-1].Gather(m) {
+		part := transport.NewOutMessage()
+		part.Gather(m)
+		b.parts, b.open = append(b.parts, part), true
 	}
-	b.parts[len(b.parts)-1].Gather(m)
 }
 
 // all returns what is kept, with references of its own. What is added later does not change it.

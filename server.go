@@ -83,8 +83,8 @@ type Server struct {
 	conns     map[*serverConn]bool
 	raw       map[net.Conn]bool // connections that are being set up
 	stopped   chan struct{}     // closed when the server is stopped
-	changed   *sync.Cond        // with mu: a connection has gone, or a Serve has returned
-	serving   int               // Serve calls that have not returned
+	done      chan struct{}     // closed when that is complete
+	changed   *sync.Cond        // with mu: a connection has gone, or the state has changed
 	handlers  sync.WaitGroup    // of RPCs
 	methods   map[string]*method
 }
@@ -107,6 +107,7 @@ func NewServer(opt ...ServerOption) *Server {
 	s := &Server{
 		opts: defaultServerOptions(), services: make(map[string]*service), methods: make(map[string]*method),
 		listeners: make(map[net.Listener]bool), conns: make(map[*serverConn]bool), raw: make(map[net.Conn]bool), stopped: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	s.changed = sync.NewCond(&s.mu)
 	for _, o := range opt {
@@ -176,23 +177,19 @@ func (s *Server) Serve(lis net.Listener) error {
 		return ErrServerStopped
 	}
 	s.listeners[lis] = true
-	s.serving++
 	s.mu.Unlock()
 	err := s.acceptAll(lis)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.serving--
-	s.changed.Broadcast()
 	if s.listeners[lis] {
 		delete(s.listeners, lis)
 		lis.Close()
 	}
-	if s.state == serverServing {
+	state := s.state
+	s.mu.Unlock()
+	if state == serverServing {
 		return err
 	}
-	for s.state != serverStopped || len(s.conns) > 0 { // a graceful stop is still under way
-		s.changed.Wait()
-	}
+	<-s.done // Stop or GracefulStop is about to return
 	return nil
 }
 
@@ -349,6 +346,9 @@ func (s *Server) Stop() {
 		s.handlers.Wait()
 	}
 	s.workers.stop()
+	if first {
+		close(s.done)
+	}
 }
 
 // GracefulStop stops the server when all RPCs are over: it closes all listeners, tells all clients to make their calls elsewhere, and

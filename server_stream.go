@@ -30,6 +30,7 @@ type serverStream struct {
 	settled    bool        // of the sending goroutine
 	oneRequest bool        // the RPC's client sends one message
 	got        bool        // of the receiving goroutine: a message was received
+	begun      bool        // the observer was told that the RPC begins
 	toldHeader atomic.Bool // the observer knows of the headers
 	reply      any         // of a unary RPC, once it is encoded
 	replySize  sizes
