@@ -193,7 +193,6 @@ type blockEncoder struct {
 	hp      *hpack.Encoder // made at the first block; writes to out
 	out     []byte         // the block being encoded
 	version uint32         // counts the changes of the table
-	resized bool           // whether the next block must begin with a change of the table's size, which hp writes
 
 	requests map[string]requestBlock // by path
 	header   responseBlock           // the last response header without metadata
@@ -237,23 +236,16 @@ func (e *blockEncoder) begin() {
 func (e *blockEncoder) setTableSize(n uint32) {
 	e.begin()
 	e.hp.SetMaxDynamicTableSize(min(n, frame.DefaultTableSize))
-	e.version++
-	e.resized = true
+	e.version++ // so that the next block begins with a field that hp writes, and before it the change of the size
 }
 
 // indexed appends a field in the shortest form, which may enter it into the table.
 func (e *blockEncoder) indexed(name, value string) {
-	e.resized = false
 	_ = e.hp.WriteField(hpack.HeaderField{Name: name, Value: value}) // writes to memory
 }
 
 // varying appends a field that may or may not come again: the first time as it is, from the second time on indexed.
 func (e *blockEncoder) varying(name, value string) {
-	if e.resized {
-		e.indexed(name, value)
-		e.version++
-		return
-	}
 	if len(name)+len(value) > maxIndexedField {
 		e.literal(name, value)
 		return

@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"encoding/base64"
 	"strconv"
 	"time"
 
@@ -159,6 +160,11 @@ func (e *blockEncoder) refusal(r *refusal) []byte {
 	e.varying("grpc-message", encodeMessage(r.status.message))
 	e.settle(0)
 	return e.out
+}
+
+// listSize returns the size in bytes of the header list that the status takes, and of what precedes it if nothing else was sent.
+func (s *rpcStatus) listSize() uint64 {
+	return uint64(len(encodeMessage(s.message))+base64.RawStdEncoding.EncodedLen(len(s.details))) + 400 // 400: names, overhead, headers
 }
 
 // An rpcStatus is a status on its way to the wire.

@@ -436,7 +436,7 @@ func (c *conn) endWithLocked(s *stream, t *trailers) {
 // §8.1).
 func (c *conn) trailersLocked(s *stream, t *trailers) {
 	d := &c.send
-	if d.maxList != noListLimit && listSize(t.fields)+uint64(len(t.status.message)+len(t.status.details))+400 > d.maxList {
+	if d.maxList != noListLimit && listSize(t.fields)+t.status.listSize() > d.maxList {
 		c.resetLocked(s, frame.InternalError)
 		return
 	}

@@ -5,6 +5,7 @@ package frame
 
 import (
 	"io"
+	"slices"
 
 	"google.golang.org/grpc/internal/bufpool"
 )
@@ -113,8 +114,7 @@ func (r *Reader) Left() int { return r.left }
 func (r *Reader) Payload() ([]byte, error) {
 	n := r.left
 	if HeaderLen+n > r.size {
-		p := make([]byte, n)
-		return p, r.ReadFull(p)
+		return r.largePayload(n)
 	}
 	if err := r.buffer(n); err != nil {
 		return nil, err
@@ -125,6 +125,19 @@ func (r *Reader) Payload() ([]byte, error) {
 	p := (*r.buf)[r.r : r.r+n]
 	r.r += n
 	r.left = 0
+	return p, nil
+}
+
+// largePayload is Payload for one that does not fit into the buffer. Its memory grows with what has arrived.
+func (r *Reader) largePayload(n int) ([]byte, error) {
+	var p []byte
+	for len(p) < n {
+		at, step := len(p), min(n-len(p), max(len(p), DefaultMaxSize))
+		p = slices.Grow(p, step)[:at+step]
+		if err := r.ReadFull(p[at:]); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
