@@ -32,8 +32,7 @@ type ServerStream struct {
 	headerLen int
 	holders   uint8 // guarded by conn.mu: the stream as long as it is open, and its handler
 	ctx       serverContext
-	call      CallValues  // the call as the package above sees it; nil if it sees none
-	timer     *time.Timer // ends the call at its deadline; nil if it has none
+	call      CallValues // the call as the package above sees it; nil if it sees none
 
 	mu           sync.Mutex // guards the fields below
 	header       metadata.MD
@@ -42,6 +41,7 @@ type ServerStream struct {
 	subtype      string
 	headerSent   bool
 	finished     bool
+	timer        *time.Timer // ends the call at its deadline; nil if it has none
 }
 
 // A serverContext is the context of a call on the server.
@@ -92,7 +92,12 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 
 // startTimer sees to it that the call ends at its deadline.
 func (s *ServerStream) startTimer() {
-	if !s.ctx.Limit.IsZero() {
+	if s.ctx.Limit.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() == nil { // else the connection was closed meanwhile
 		s.timer = time.AfterFunc(time.Until(s.ctx.Limit), s.expire)
 	}
 }
@@ -398,12 +403,21 @@ func (s *ServerStream) letGoLocked() {
 
 // end ends the context of the call, and what its reader waits for.
 func (s *ServerStream) end(err error) {
-	if s.timer != nil {
-		s.timer.Stop()
-	}
 	s.ctx.Finish(err)
+	s.stopTimer()
 	if s.recv.end(err, true) {
 		s.recv.signal()
+	}
+}
+
+func (s *ServerStream) stopTimer() {
+	if s.ctx.Limit.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
 	}
 }
 

@@ -1,0 +1,61 @@
+// Scripted peers of the libraries under test: a client for a server, and the fields of a well-formed request and response.
+
+package behaviour
+
+import (
+	"fmt"
+	"net"
+	"testing"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/test/parity/internal/raw"
+)
+
+// rawClient connects a scripted client to the pair's server.
+func rawClient(t testing.TB, p *pair) *raw.Conn {
+	t.Helper()
+	nc, err := p.lis.DialContext(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	return raw.Client(t, nc)
+}
+
+// request is the header of a well-formed request, and more.
+func request(method string, more ...string) []string {
+	return append([]string{
+		":method", "POST", ":scheme", "http", ":path", method, ":authority", "a.example",
+		"content-type", "application/grpc", "te", "trailers",
+	}, more...)
+}
+
+// response is the header of a well-formed response, and more.
+func response(more ...string) []string {
+	return append([]string{":status", "200", "content-type", "application/grpc"}, more...)
+}
+
+// acceptAndDrop listens, and closes every connection as soon as it is accepted.
+func acceptAndDrop(t testing.TB) string {
+	lis := listen(t)
+	go func() {
+		for {
+			nc, err := lis.Accept()
+			if err != nil {
+				return
+			}
+			nc.(*net.TCPConn).SetLinger(0)
+			nc.Close()
+		}
+	}()
+	return lis.Addr().String()
+}
+
+// firstByte is the flag of the message that a DATA frame begins with.
+func firstByte(f http2.Frame) string {
+	d, ok := f.(*http2.DataFrame)
+	if !ok || len(d.Data()) == 0 {
+		return fmt.Sprintf("no DATA but %v", f)
+	}
+	return fmt.Sprint("flag ", d.Data()[0])
+}

@@ -1,0 +1,14 @@
+module google.golang.org/grpc/test/parity
+
+go 1.26.0
+
+require (
+	golang.org/x/net v0.58.0
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1
+	google.golang.org/grpc v1.85.0
+	google.golang.org/protobuf v1.36.12
+)
+
+require golang.org/x/text v0.42.0 // indirect
+
+replace google.golang.org/grpc => ../..
