@@ -37,6 +37,26 @@ func (q *Queue) Run(f func()) {
 	}
 }
 
+// Do is Run, and waits until f has returned. It returns false if f was dropped. A callback of the queue must not call it.
+func (q *Queue) Do(f func()) bool {
+	ran := make(chan struct{})
+	q.Run(func() {
+		f()
+		close(ran)
+	})
+	select {
+	case <-ran:
+		return true
+	case <-q.done:
+	}
+	select {
+	case <-ran: // at last
+		return true
+	default:
+		return false
+	}
+}
+
 // Close drops the callbacks that have not begun, and all to come. It does not wait for the one that runs: see Done. Further calls have
 // no effect.
 func (q *Queue) Close() {

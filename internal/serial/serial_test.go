@@ -186,3 +186,50 @@ func BenchmarkRun(b *testing.B) {
 		<-ran
 	}
 }
+
+func TestDoWaitsForItsCallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New()
+		release := make(chan struct{})
+		q.Run(func() { <-release })
+		ran := false
+		result := make(chan bool, 1)
+		go func() { result <- q.Do(func() { ran = true }) }()
+		synctest.Wait()
+		if len(result) != 0 {
+			t.Fatal("Do has returned before its callback has run")
+		}
+		close(release)
+		if !<-result || !ran {
+			t.Errorf("got ran = %v, want true, and that Do says so", ran)
+		}
+	})
+}
+
+func TestDoSaysThatItsCallbackWasDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := New()
+		release := make(chan struct{})
+		q.Run(func() { <-release; q.Close() })
+		result := make(chan bool)
+		go func() { result <- q.Do(func() { t.Error("a dropped callback has run") }) }()
+		synctest.Wait()
+		close(release)
+		if <-result {
+			t.Error("Do of a callback that Close has dropped: got true, want false")
+		}
+		if q.Do(func() { t.Error("a callback has run after Close") }) {
+			t.Error("Do after Close: got true, want false")
+		}
+	})
+}
+
+func TestDoOfTheCallbackThatClosesSaysThatItHasRun(t *testing.T) {
+	for range 100 { // both are true at once then
+		q := New()
+		if !q.Do(q.Close) {
+			t.Fatal("Do of Close: got false, want true")
+		}
+		<-q.Done()
+	}
+}
