@@ -60,6 +60,8 @@ type Client struct {
 	waiters    slotQueue
 	lastGoAway *GoAwayReason // nil if there was none
 	goAwayID   uint32        // its last stream id
+	watched    bool          // NewClient has succeeded: events is to hear of the end
+	missed     bool          // the end came before
 }
 
 // NewClient makes nc a client connection: it sends the preface and waits for the server's, until ctx ends. It takes over nc. An
@@ -73,21 +75,31 @@ func NewClient(ctx context.Context, nc net.Conn, o ClientOptions, events ClientE
 	t.init(nc, t, o.ConnOptions)
 	t.start(frame.AppendSettings([]byte(frame.Preface), append(o.settings(), frame.Setting{ID: frame.EnablePush, Value: 0})))
 	go t.readLoop() // owned by the connection; ends with it
-	var err error
 	select {
 	case <-t.settled:
-		return t, nil
 	case <-t.done:
-		if t.wasSettled() {
-			return t, nil
-		}
-		err = t.Err()
 	case <-ctx.Done():
-		err = connectionErrorf(true, ctx.Err(), "failed to receive server preface within timeout")
+		err := connectionErrorf(true, ctx.Err(), "failed to receive server preface within timeout")
 		t.close(err, frame.NoError, "", false)
 		<-t.done
+		return nil, err
 	}
-	return nil, err
+	if !t.wasSettled() {
+		return nil, t.Err()
+	}
+	t.watch()
+	return t, nil
+}
+
+// watch makes events hear of the end of the connection, at once if it has ended.
+func (t *Client) watch() {
+	t.mu.Lock()
+	t.watched = true
+	missed := t.missed
+	t.mu.Unlock()
+	if missed {
+		t.events.Closed(t.Err())
+	}
 }
 
 // Err returns why the connection was closed, nil if it was not.
@@ -199,7 +211,11 @@ func (t *Client) open(ctx context.Context, s *ClientStream, h *requestHeader, m 
 		t.drainLocked()
 		defer t.events.Draining(GoAwayReason{Debug: "stream ids are used up"})
 	}
-	t.unlock()
+	if end {
+		t.flushLocked()
+	} else {
+		t.unlock()
+	}
 	return nil
 }
 
@@ -295,7 +311,7 @@ func (t *Client) peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) err
 		t.events.Draining(reason)
 	}
 	for _, s := range dropped {
-		s.side.aborted(abort{code: frame.RefusedStream, byPeer: true, unprocessed: true})
+		s.side.aborted(abort{code: frame.RefusedStream, text: ErrDraining.Desc, unprocessed: true})
 	}
 	t.mu.Lock()
 	t.unlock() // closes the connection if nothing is left
@@ -329,8 +345,10 @@ func (t *Client) readError(err error) error {
 func (t *Client) closed(err error) {
 	t.mu.Lock()
 	t.waiters.wakeAll()
+	watched := t.watched
+	t.missed = !watched
 	t.mu.Unlock()
-	if t.wasSettled() {
+	if watched {
 		t.events.Closed(err)
 	}
 }

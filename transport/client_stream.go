@@ -195,11 +195,12 @@ func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed bool
 	s.status, s.trailer, s.unprocessed = st, trailer, unprocessed
 	answered := s.answered
 	s.answered = nil
+	wake := q.endLocked(io.EOF, trailer == nil)
 	q.mu.Unlock()
 	if answered != nil {
 		close(answered)
 	}
-	if q.end(io.EOF, trailer == nil) {
+	if wake {
 		q.signal()
 	}
 }
@@ -402,7 +403,7 @@ func (s *ClientStream) aborted(why abort) {
 	case why.conn != nil:
 		s.finish(s.client.closeStatus(why.conn), nil, why.unprocessed)
 	case !why.byPeer:
-		s.finish(status.New(codeOfReset(why.code), why.text), nil, false)
+		s.finish(status.New(codeOfReset(why.code), why.text), nil, why.unprocessed)
 	default:
 		code := codeOfReset(why.code)
 		if why.code == frame.Cancel && !s.deadline.IsZero() && !time.Now().Before(s.deadline) {

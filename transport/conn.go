@@ -57,6 +57,7 @@ type conn struct {
 	vectors bool          // whether nc takes several buffers in one system call
 	parts   atomic.Int32  // goroutines that still use nc; the last one closes it
 	done    chan struct{} // closed when nc is closed and both goroutines have ended
+	direct  *socketWriter // writes without waiting; nil if nc cannot
 	link    link          // what is known about the network
 	read    readSide      // belongs to the read goroutine
 
@@ -72,6 +73,7 @@ type conn struct {
 func (c *conn) init(nc net.Conn, r role, opts ConnOptions) {
 	c.nc, c.role, c.opts = nc, r, opts
 	c.vectors = writesVectors(nc)
+	c.direct = newSocketWriter(nc)
 	c.done = make(chan struct{})
 	c.streams = make(map[uint32]*stream)
 	c.send.init()
@@ -118,6 +120,9 @@ func (c *conn) drainedLocked() bool {
 func (c *conn) addLocked(s *stream) {
 	s.recv.window = inWindow{size: c.opts.StreamWindow, open: c.opts.StreamWindow}
 	c.streams[s.id] = s
+	if len(c.streams) > 1 {
+		c.send.company = overlap
+	}
 }
 
 // advanceLocked moves the stream to its next state, and takes it out of the table when it is closed.

@@ -204,16 +204,12 @@ func (c *conn) dataOnClosed(h frame.Header) error {
 
 // streamData takes n bytes of data and pad bytes of padding for a stream.
 func (c *conn) streamData(s *stream, h frame.Header, n, pad int) error {
+	if n == h.Length && n <= c.read.frames.BufferedLen() && s.takesMessages && s.expect < 0 {
+		return c.wholeData(s, h, c.read.frames.Buffered())
+	}
 	increment, err := s.recv.arrive(h.Length, pad)
-	switch {
-	case err == errPeerDone:
-		if !c.abort(s, frame.StreamClosed, "DATA behind END_STREAM") {
-			return c.dataOnClosed(h)
-		}
-		return nil
-	case err != nil:
-		c.abort(s, frame.FlowControlError, err.Error())
-		return nil
+	if err != nil {
+		return c.illegalData(s, h, err)
 	}
 	if increment > 0 {
 		s.sendWindowUpdate(increment)
@@ -229,6 +225,29 @@ func (c *conn) streamData(s *stream, h frame.Header, n, pad int) error {
 	}
 	if h.Flags.Has(frame.EndStream) {
 		s.side.ended()
+	}
+	return nil
+}
+
+// wholeData takes the payload of a DATA frame for a stream.
+func (c *conn) wholeData(s *stream, h frame.Header, p []byte) error {
+	increment, wake, err := s.recv.arriveWhole(p)
+	if err != nil {
+		return c.illegalData(s, h, err)
+	}
+	s.received(increment, wake)
+	if h.Flags.Has(frame.EndStream) {
+		s.side.ended()
+	}
+	return nil
+}
+
+// illegalData answers DATA that the stream or its window does not allow.
+func (c *conn) illegalData(s *stream, h frame.Header, err error) error {
+	if err != errPeerDone {
+		c.abort(s, frame.FlowControlError, err.Error())
+	} else if !c.abort(s, frame.StreamClosed, "DATA behind END_STREAM") {
+		return c.dataOnClosed(h)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ const (
 	batchSize   = 256 << 10 // bytes of messages that go into one batch
 	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
 	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch
+	overlap     = 16        // how many ends of calls are written with others' after streams have overlapped
 	keptBuffer  = 64 << 10  // bytes of a write buffer that is worth keeping
 	backlogSize = 64 << 10  // bytes caused by the peer that may wait before the read goroutine waits too
 )
@@ -46,13 +47,15 @@ type sendSide struct {
 	blocks    blockEncoder
 	writer    writerState
 	wake      chan struct{} // wakes the parked write goroutine; one slot, filled only when it is parked; closed to end it
-	parks     uint64        // how often the write goroutine has parked
+	parks     uint64        // how often writing has come to an end
 	retireAt  uint64        // parks when timer was started
 	retiring  bool          // timer is running
 	timer     *time.Timer
 	linger    bool                 // leave the socket to the peer when all is written
 	peerBytes int                  // bytes of buf that the peer has caused
 	room      chan struct{}        // made by the read goroutine when it waits for peerBytes to shrink; closed when they have
+	company   int                  // how many more ends of calls are left to the write goroutine because streams have overlapped
+	spare     []byte               // memory for buf while a caller writes
 	resets    [recentResets]uint32 // the streams that were reset last
 	nextReset int
 }
@@ -219,6 +222,52 @@ func (c *conn) wakeLocked() chan<- struct{} {
 	return d.wake
 }
 
+// flushLocked unlocks, and writes what is waiting before it returns if that needs nobody else: streams have been coming one by one
+// lately, so that nobody would join the batch; the write goroutine has nothing to do; and the socket has room. It spares a lone call the
+// way over the write goroutine, which takes over what the socket has no room for, so that the caller never waits.
+func (c *conn) flushLocked() {
+	d := &c.send
+	if d.company > 0 {
+		d.company--
+		c.unlock()
+		return
+	}
+	if d.writer == writerRunning || c.direct == nil || !d.ready.empty() || len(d.buf) > smallBatch || c.state == connClosed {
+		c.unlock()
+		return
+	}
+	before := d.writer
+	d.writer = writerRunning
+	b := d.takeBuffer(d.spare)
+	d.spare = nil
+	c.mu.Unlock()
+	n := c.direct.write(b)
+	c.mu.Lock()
+	if n < len(b) {
+		d.buf = append(b[n:], d.buf...)
+	} else {
+		d.spare = b[:0]
+	}
+	d.writer = before
+	d.parks++
+	if !d.retiring {
+		d.retireLater(c)
+	}
+	c.unlock()
+}
+
+// takeBuffer takes what is waiting in one piece; next is the memory for what comes now.
+func (d *sendSide) takeBuffer(next []byte) []byte {
+	b := d.buf
+	d.buf, d.lastData = next, dataFrame{}
+	d.peerBytes = 0
+	if d.room != nil {
+		close(d.room)
+		d.room = nil
+	}
+	return b
+}
+
 // A batch is what is written at once. It belongs to the write goroutine.
 type batch struct {
 	flat   []byte        // the bytes that were copied
@@ -330,7 +379,7 @@ func (c *conn) parkLocked(wake <-chan struct{}) bool {
 // idleWriter is how long the write goroutine stays without work.
 const idleWriter = time.Second
 
-// retireLater sees to it that the write goroutine ends, and its buffers with it, if it stays parked.
+// retireLater sees to it that the write goroutine ends, and the buffers with it, if nothing is written for a while.
 func (d *sendSide) retireLater(c *conn) {
 	d.retiring, d.retireAt = true, d.parks
 	if d.timer == nil {
@@ -340,19 +389,22 @@ func (d *sendSide) retireLater(c *conn) {
 	}
 }
 
-// retireWriter ends the write goroutine if it has been parked all the time since retireLater.
+// retireWriter ends the write goroutine and frees the buffers if nothing was written since retireLater.
 func (c *conn) retireWriter() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := &c.send
 	d.retiring = false
 	switch {
-	case d.writer != writerParked || c.state == connClosed:
+	case d.writer == writerRunning || c.state == connClosed:
 	case d.parks != d.retireAt:
 		d.retireLater(c)
 	default:
-		d.writer, d.buf = writerNone, nil
-		close(d.wake)
+		d.buf, d.spare = nil, nil
+		if d.writer == writerParked {
+			d.writer = writerNone
+			close(d.wake)
+		}
 	}
 }
 
@@ -385,12 +437,7 @@ func (c *conn) gatherLocked(b *batch) {
 	for size := len(d.buf); d.window > 0 && !d.ready.empty() && size < limit; {
 		size += c.turnLocked(d.ready.first(), b)
 	}
-	b.flat, d.buf = d.buf, b.flat
-	d.peerBytes = 0
-	if d.room != nil {
-		close(d.room)
-		d.room = nil
-	}
+	b.flat = d.takeBuffer(b.flat)
 }
 
 // turnLocked moves one DATA frame of the stream into the batch. It returns its size.

@@ -109,17 +109,29 @@ var errPeerDone = errors.New("data behind the end of the stream")
 func (q *recvQueue) arrive(n, padding int) (increment uint32, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.ended {
-		return 0, errPeerDone
-	}
-	if err := q.window.receive(int64(n)); err != nil {
+	if err := q.arriveLocked(n); err != nil || padding == 0 {
 		return 0, err
-	}
-	if padding == 0 {
-		return 0, nil
 	}
 	q.window.consume(int64(padding))
 	return q.window.renew(), nil
+}
+
+func (q *recvQueue) arriveLocked(n int) error {
+	if q.ended {
+		return errPeerDone
+	}
+	return q.window.receive(int64(n))
+}
+
+// arriveWhole is arrive and put in one, for a frame without padding that is there as a whole.
+func (q *recvQueue) arriveWhole(p []byte) (increment uint32, wake bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.arriveLocked(len(p)); err != nil {
+		return 0, false, err
+	}
+	q.putLocked(p, 0)
+	return q.askLocked(), q.mustWakeLocked(), nil
 }
 
 // refund gives back n bytes that were not kept.
@@ -135,6 +147,11 @@ func (q *recvQueue) refund(n int) (increment uint32) {
 func (q *recvQueue) put(p []byte, left int) (increment uint32, wake bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.putLocked(p, left)
+	return q.askLocked(), q.mustWakeLocked()
+}
+
+func (q *recvQueue) putLocked(p []byte, left int) {
 	for len(p) > 0 && q.err == nil && !q.closed {
 		if q.got < PrefixLen {
 			n := copy(q.prefix[q.got:], p)
@@ -150,7 +167,6 @@ func (q *recvQueue) put(p []byte, left int) (increment uint32, wake bool) {
 		q.advanceLocked(n)
 		p = p[n:]
 	}
-	return q.askLocked(), q.mustWakeLocked()
 }
 
 // startLocked makes room for a message whose prefix is there; soon more bytes are about to follow.
@@ -241,6 +257,10 @@ func (q *recvQueue) askLocked() uint32 {
 func (q *recvQueue) end(err error, told bool) (wake bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.endLocked(err, told)
+}
+
+func (q *recvQueue) endLocked(err error, told bool) (wake bool) {
 	if q.ended {
 		return false
 	}
@@ -372,8 +392,21 @@ func (q *recvQueue) trimLocked() {
 func (q *recvQueue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.closeLocked()
+}
+
+func (q *recvQueue) closeLocked() {
 	q.closed, q.ended = true, true
 	q.dropLocked()
+}
+
+// finish is end and close in one: what the reader still gets is err.
+func (q *recvQueue) finish(err error) (wake bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	wake = q.endLocked(err, true)
+	q.closeLocked()
+	return wake
 }
 
 // dropLocked frees all chunks, unless somebody is using one: then whoever that is does it.

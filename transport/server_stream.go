@@ -322,12 +322,15 @@ func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	if !done {
 		c.endWithLocked(&s.stream, t)
 	}
-	c.unlock()
+	c.flushLocked()
 	if last != nil {
 		last.Free()
 	}
-	s.end(context.Canceled)
-	s.recv.close()
+	s.ctx.Finish(context.Canceled)
+	s.stopTimer()
+	if s.recv.finish(context.Canceled) {
+		s.recv.signal()
+	}
 	if done {
 		return ErrStreamDone
 	}

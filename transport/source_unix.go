@@ -1,5 +1,5 @@
-// Reading a socket without holding memory while it is silent: on systems where a socket is a file descriptor, one look into it
-// tells whether there is something to read.
+// Using a socket without waiting for it: on systems where a socket is a file descriptor, one look into it tells whether there is
+// something to read, and one attempt writes what it has room for.
 
 //go:build unix
 
@@ -67,4 +67,41 @@ func (s *rawSource) tryRead(fd uintptr) bool {
 		}
 		return true
 	}
+}
+
+// A socketWriter writes to a socket what it has room for. It belongs to whoever is writing.
+type socketWriter struct {
+	raw syscall.RawConn
+	try func(fd uintptr) bool // w.tryWrite, made once
+	p   []byte
+	n   int
+}
+
+// newSocketWriter returns a writer for a socket, nil if nc is none, or one that an application has wrapped.
+func newSocketWriter(nc net.Conn) *socketWriter {
+	if !writesVectors(nc) {
+		return nil
+	}
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return nil
+	}
+	w := &socketWriter{raw: raw}
+	w.try = w.tryWrite
+	return w
+}
+
+// write returns how much of p was written without waiting. If that is not all, the connection's own Write tells why.
+func (w *socketWriter) write(p []byte) int {
+	w.p, w.n = p, 0
+	_ = w.raw.Write(w.try)
+	w.p = nil
+	return w.n
+}
+
+func (w *socketWriter) tryWrite(fd uintptr) bool {
+	if n, err := syscall.Write(int(fd), w.p); err == nil {
+		w.n = n
+	}
+	return true
 }
