@@ -75,7 +75,9 @@ func (ac *activeChannel) start() error {
 		ac.queue.Run(func() { ac.fail(err) })
 		return fmt.Errorf("failed to exit idle mode: failed to start resolver: %w", err)
 	}
-	ac.resolve.Run(func() { ac.resolver = r })
+	if !ac.resolve.Do(func() { ac.resolver = r }) { // the channel was closed meanwhile
+		r.Close()
+	}
 	return nil
 }
 
@@ -137,7 +139,12 @@ func (ac *activeChannel) gotResult() {
 // update applies a result of name resolution. On the queue. The error says that the resolver should try again.
 func (ac *activeChannel) update(s resolver.State) error {
 	defer ac.gotResult()
-	if err := ac.applyConfig(s.ServiceConfig); err != nil {
+	invalid := ac.takeConfig(s.ServiceConfig)
+	if invalid != nil && !ac.hasConfig { // there is none before to go on with
+		ac.fail(invalid)
+		return balancer.ErrBadResolverState
+	}
+	if err := ac.switchPolicy(ac.config.Load()); err != nil {
 		return err
 	}
 	if len(s.Endpoints) == 0 {
@@ -151,7 +158,11 @@ func (ac *activeChannel) update(s resolver.State) error {
 	if c := ac.config.Load(); c != nil {
 		config = c.Policy.Config
 	}
-	return ac.policy.UpdateClientConnState(balancer.ClientConnState{ResolverState: s, BalancerConfig: config})
+	err := ac.policy.UpdateClientConnState(balancer.ClientConnState{ResolverState: s, BalancerConfig: config})
+	if invalid != nil {
+		return balancer.ErrBadResolverState
+	}
+	return err
 }
 
 // endpointsOf makes each address an endpoint of its own. What the address says to the policy alone, the endpoint says.
@@ -164,23 +175,22 @@ func endpointsOf(addresses []resolver.Address) []resolver.Endpoint {
 	return endpoints
 }
 
-// applyConfig makes a service config the current one, and its policy the current policy. One that is invalid is ignored if there is a
-// better one (gRFC A21).
-func (ac *activeChannel) applyConfig(result *publicconfig.ParseResult) error {
+// takeConfig makes a service config the current one (gRFC A21). If it is invalid, nothing changes, and the error is the status that says why.
+func (ac *activeChannel) takeConfig(result *publicconfig.ParseResult) error {
 	config := ac.cc.defaultConfig
 	if result != nil && !ac.cc.opts.disableServiceConfig {
-		switch c, ok := result.Config.(*serviceconfig.Config); {
-		case result.Err == nil && ok:
-			config = c
-		case result.Err == nil && result.Config != nil:
-			return ac.badConfig(fmt.Errorf("illegal service config type %T", result.Config))
+		c, ok := result.Config.(*serviceconfig.Config)
+		switch {
 		case result.Err != nil:
-			return ac.badConfig(result.Err)
+			return status.Errorf(codes.Unavailable, "error parsing service config: %v", result.Err)
+		case !ok:
+			return status.Errorf(codes.Unavailable, "illegal service config type: %T", result.Config)
 		}
+		config = c
 	}
 	ac.hasConfig = true
 	ac.setConfig(config)
-	return ac.switchPolicy(config)
+	return nil
 }
 
 // setConfig makes calls use a service config.
@@ -194,15 +204,6 @@ func (ac *activeChannel) setConfig(c *serviceconfig.Config) {
 	} else {
 		ac.throttle.Store(newRetryThrottle(c.RetryThrottling))
 	}
-}
-
-// badConfig answers an invalid service config: the last good one stays, or the channel fails if there is none.
-func (ac *activeChannel) badConfig(err error) error {
-	if ac.hasConfig {
-		return nil
-	}
-	ac.fail(status.Errorf(codes.Unavailable, "error parsing service config: %v", err))
-	return balancer.ErrBadResolverState
 }
 
 // switchPolicy makes the policy that the config names the current one, pick_first if it names none that is known.

@@ -86,7 +86,9 @@ func (a *connectAttempt) run(ctx context.Context) {
 	for _, addr := range a.addresses {
 		c, err := a.sc.dial(ctx, addr)
 		if err == nil {
-			a.sc.ac.queue.Run(func() { a.sc.connected(a, c) })
+			if !a.sc.ac.queue.Do(func() { a.sc.connected(a, c) }) { // the live half of the channel has ended meanwhile
+				c.t.Close(ErrClientConnClosing)
+			}
 			return
 		}
 		if first == nil {

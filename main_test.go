@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/internal/testkit"
+	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 )
@@ -157,6 +158,9 @@ func newChannel(t *testing.T, target string, opts ...DialOption) *ClientConn {
 	t.Cleanup(func() { cc.Close() })
 	return cc
 }
+
+// newManual returns a resolver for targets "manual:", which reports what the test says.
+func newManual() *manual.Resolver { return manual.NewBuilderWithScheme("manual") }
 
 // dialTo is the option that makes all connections to lis.
 func dialTo(lis *bufconn.Listener) DialOption {

@@ -41,18 +41,21 @@ func (p *pickers) init() { p.current.Store(&pickerTerm{over: make(chan struct{})
 func (p *pickers) set(picker balancer.Picker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return
+	if !p.closed {
+		p.replaceLocked(picker)
 	}
-	close(p.current.Swap(&pickerTerm{picker: picker, over: make(chan struct{})}).over)
 }
 
 // close makes all RPCs fail, now and later.
 func (p *pickers) close() {
-	p.set(closedPicker{})
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.closed = true
-	p.mu.Unlock()
+	p.replaceLocked(closedPicker{})
+}
+
+func (p *pickers) replaceLocked(picker balancer.Picker) {
+	close(p.current.Swap(&pickerTerm{picker: picker, over: make(chan struct{})}).over)
 }
 
 // closedPicker is the picker of a closed channel.

@@ -160,6 +160,9 @@ func (sc *subchannel) resetBackoff() {
 
 // lost takes that a connection takes no more calls.
 func (sc *subchannel) lost(c *connection) {
+	if !sc.live[c] { // connected will see it, or has seen it
+		return
+	}
 	sc.forget(c)
 	if sc.state != connectivity.Ready || sc.ready.Load() != nil {
 		return
@@ -168,11 +171,16 @@ func (sc *subchannel) lost(c *connection) {
 	sc.enter(connectivity.Idle, nil)
 }
 
-// forget drops a connection that is closed, and the subchannel when nothing is left of it.
+// forget drops a connection that is closed.
 func (sc *subchannel) forget(c *connection) {
 	if c.t.Err() != nil {
 		delete(sc.live, c)
 	}
+	sc.release()
+}
+
+// release makes the channel forget the subchannel when nothing is left of it.
+func (sc *subchannel) release() {
 	if sc.state == connectivity.Shutdown && len(sc.live) == 0 {
 		delete(sc.ac.subchannels, sc)
 	}
@@ -219,4 +227,5 @@ func (sc *subchannel) close(err error) {
 		}
 		sc.forget(c)
 	}
+	sc.release()
 }
