@@ -85,7 +85,7 @@ type Server struct {
 	stopped   chan struct{}     // closed when the server is stopped
 	done      chan struct{}     // closed when that is complete
 	changed   *sync.Cond        // with mu: a connection has gone, or the state has changed
-	handlers  sync.WaitGroup    // of RPCs
+	handlers  sync.WaitGroup    // RPCs that are handled, and read goroutines, which begin them
 	methods   map[string]*method
 }
 
@@ -224,11 +224,12 @@ func (s *Server) acceptAll(lis net.Listener) error {
 	}
 }
 
-// A serverConn is a connection of a server. It is immutable but for what t guards itself.
+// A serverConn is a connection of a server. It is immutable but for what t guards itself, and closed.
 type serverConn struct {
-	s     *Server
-	t     *transport.Server
-	watch connWatch
+	s      *Server
+	t      *transport.Server
+	watch  connWatch
+	closed bool // guarded by s.mu
 }
 
 // handleRaw sets a connection up and reads it until it ends.
@@ -237,6 +238,7 @@ func (s *Server) handleRaw(nc net.Conn) {
 		nc.Close()
 		return
 	}
+	defer s.handlers.Done()
 	c, err := s.setUp(nc)
 	switch {
 	case err == nil:
@@ -247,10 +249,11 @@ func (s *Server) handleRaw(nc net.Conn) {
 	}
 	s.mu.Lock()
 	delete(s.raw, nc)
+	s.changed.Broadcast()
 	s.mu.Unlock()
 }
 
-// addRaw enters a connection that is being set up. It returns false if the server is stopped.
+// addRaw enters a connection that is being set up, and its goroutine. It returns false if the server is stopped.
 func (s *Server) addRaw(nc net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -258,6 +261,7 @@ func (s *Server) addRaw(nc net.Conn) bool {
 		return false
 	}
 	s.raw[nc] = true
+	s.handlers.Add(1)
 	return true
 }
 
@@ -303,7 +307,9 @@ func (s *Server) add(c *serverConn, nc net.Conn) {
 	s.mu.Lock()
 	delete(s.raw, nc)
 	state := s.state
-	s.conns[c] = true
+	if !c.closed {
+		s.conns[c] = true
+	}
 	s.mu.Unlock()
 	switch state {
 	case serverStopped:
@@ -317,6 +323,7 @@ func (s *Server) add(c *serverConn, nc net.Conn) {
 func (c *serverConn) Closed(error) {
 	c.watch.end()
 	c.s.mu.Lock()
+	c.closed = true
 	delete(c.s.conns, c)
 	c.s.changed.Broadcast()
 	c.s.mu.Unlock()
