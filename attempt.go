@@ -5,7 +5,6 @@ package grpc
 import (
 	"context"
 	"io"
-	"net"
 	"strings"
 	"sync/atomic"
 
@@ -182,9 +181,6 @@ func join(to, md map[string]string) map[string]string {
 
 // audience returns the URI that credentials are asked for: the service.
 func audience(authority, method string) string {
-	if host, port, err := net.SplitHostPort(authority); err == nil && port == "443" {
-		authority = host
-	}
 	service := method
 	if i := strings.LastIndexByte(method, '/'); i >= 0 {
 		service = method[:i]
@@ -241,7 +237,9 @@ func (a *attempt) take(m transport.InMessage, err error, v any) error {
 	switch {
 	case err == io.EOF:
 		if a.obs != nil {
-			a.obs.inTrailer(a.s.Trailer(), 0)
+			if md := a.s.Trailer(); md != nil {
+				a.obs.inTrailer(md, 0)
+			}
 		}
 		if st := a.s.Status(); st.Code() != codes.OK {
 			return st.Err()

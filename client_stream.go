@@ -222,12 +222,14 @@ func (cs *clientStream) tryAgain(a *attempt) *attempt {
 	}
 	b, err := cs.next(v)
 	if err != nil {
+		cs.verdict.ended = err
 		return nil
 	}
 	a.finish(a.s.Status().Err())
 	b.begin(cs)
 	if err := b.open(nil, false); err != nil {
 		b.finish(err)
+		cs.verdict.ended = err
 		return nil
 	}
 	cs.mu.Lock()

@@ -80,11 +80,15 @@ type verdict struct {
 	exhausted   bool // another attempt would follow if the policy allowed more
 	transparent bool // the attempt does not count: the server's application has not seen it
 	delay       time.Duration
+	ended       error // why the call came to its end when it was to be tried again, nil if it did not
 }
 
-// explain makes the error of an attempt that of its call, if there were several.
+// explain makes the error of an attempt that of its call, if there were several, or were to be.
 func (r *retryState) explain(v verdict, err error) error {
-	if !v.exhausted {
+	switch {
+	case v.ended != nil:
+		return v.ended
+	case !v.exhausted:
 		return err
 	}
 	return fmt.Errorf("max retries exhausted: failed after %d attempts: %w", r.made, err)
