@@ -26,7 +26,7 @@ type attempt struct {
 	obs         *observer
 	conn        *connection // nil until a stream was opened
 	done        func(balancer.DoneInfo)
-	s           transport.ClientStream
+	s           *transport.ClientStream
 	finished    atomic.Bool
 	transparent bool // takes the place of an attempt that the server did not act on
 
@@ -71,7 +71,7 @@ func (a *attempt) open(m *transport.OutMessage, end bool) error {
 			if m != nil {
 				m.Ref()
 			}
-			err = p.conn.t.Open(a.ctx, &a.s, &h, m, end)
+			err = p.conn.t.Open(a.ctx, a.s, &h, m, end)
 		}
 		if err == nil {
 			a.opened(p, &h)
@@ -198,7 +198,7 @@ func (a *attempt) unary(m *transport.OutMessage, args any, n sizes, reply any) (
 	if !a.s.AwaitEnd(a.ctx.Done()) {
 		err = statusOf(a.ctx.Err()).Err()
 	} else if err = a.receiveOne(reply, a.s.Next); err != nil && !a.gotReply && a.s.Status() != nil {
-		v = a.cs.retry.judge(&a.s)
+		v = a.cs.retry.judge(a.s)
 	}
 	a.finish(err)
 	return v, err

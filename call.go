@@ -61,6 +61,7 @@ func (cs *clientStream) invoke(args, reply any) error {
 	cs.attempt = &cs.first
 	err := cs.unary(args, reply)
 	cs.finish(err)
+	cs.memory.recycle()
 	return err
 }
 

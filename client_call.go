@@ -4,6 +4,7 @@ package grpc
 
 import (
 	"context"
+	"sync"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -13,10 +14,36 @@ import (
 	"google.golang.org/grpc/transport"
 )
 
+// callMemory is the memory of an RPC with one attempt, in one piece.
+type callMemory struct {
+	cs clientStream
+	s  transport.ClientStream
+}
+
+var callMemories = sync.Pool{New: func() any { return new(callMemory) }}
+
+// newCallMemory returns memory for an RPC.
+func newCallMemory() *clientStream {
+	m := callMemories.Get().(*callMemory)
+	m.cs.memory, m.cs.first.s = m, &m.s
+	return &m.cs
+}
+
+// recycle gives the memory of a unary RPC back, which is over, if it is certain that nobody refers to it any more: what the application
+// has of such an RPC is its own, and the stream was left by its connection.
+func (m *callMemory) recycle() {
+	if m.cs.attempt == &m.cs.first && m.s.Reuse() {
+		m.cs = clientStream{}
+		callMemories.Put(m)
+	}
+}
+
 // newClientStream settles everything about an RPC that comes before its first attempt. With only, that is where it finds its
 // connections, and not in the channel. If newClientStream returns an error, the RPC is over.
 func newClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, only *pickers, method string, opts []CallOption) (*clientStream, error) {
-	cs := &clientStream{cc: cc, desc: desc, method: method, opts: opts, info: noCallInfo, pickers: only, parent: ctx, accept: cc.acceptEncoding}
+	cs := newCallMemory()
+	cs.cc, cs.desc, cs.method, cs.opts, cs.info, cs.pickers = cc, desc, method, opts, noCallInfo, only
+	cs.parent, cs.accept = ctx, cc.acceptEncoding
 	if err := cs.prepare(); err != nil {
 		cs.reportFinish(err)
 		return nil, err

@@ -81,6 +81,7 @@ type clientStream struct {
 	retry         retryState
 	verdict       verdict // on the last attempt that failed; of whoever saw it fail
 	first         attempt // the memory of the first attempt
+	memory        *callMemory
 
 	// Of streaming RPCs:
 	ctx       clientContext // ends with the RPC
@@ -215,7 +216,7 @@ func (cs *clientStream) replace(a *attempt) bool {
 
 // tryAgain makes the attempt that follows a, and lets it send what a has sent. It returns nil if none follows.
 func (cs *clientStream) tryAgain(a *attempt) *attempt {
-	v := cs.retry.judge(&a.s)
+	v := cs.retry.judge(a.s)
 	if !v.again {
 		cs.verdict = v
 		return nil
@@ -261,7 +262,7 @@ func (cs *clientStream) next(v verdict) (*attempt, error) {
 			return nil, statusOf(cs.callContext().Err()).Err()
 		}
 	}
-	return &attempt{transparent: v.transparent}, nil
+	return &attempt{s: new(transport.ClientStream), transparent: v.transparent}, nil
 }
 
 // Header implements ClientStream. If there are no headers, RecvMsg has the reason.

@@ -21,8 +21,8 @@ import (
 // maxForeignBody is how many bytes of a response that is not gRPC go into the error.
 const maxForeignBody = 1024
 
-// A ClientStream is one call. It is opened by Client.Open, which fills it in: the zero value is ready for that, once. One
-// goroutine at a time may send, and one may receive; the other methods may be called by anybody.
+// A ClientStream is one call. It is opened by Client.Open, which fills it in: the zero value is ready for that, once, and again
+// after Reuse. One goroutine at a time may send, and one may receive; the other methods may be called by anybody.
 type ClientStream struct {
 	stream
 	client   *Client
@@ -37,6 +37,7 @@ type ClientStream struct {
 	trailer     *head
 	status      *status.Status // how the call ended, nil as long as it has not
 	unprocessed bool           // whether the server has certainly not acted on the call
+	left        bool           // whether nothing of the connection knows the stream any more
 	answered    chan struct{}  // closed when header or status is set; made when somebody waits for it
 }
 
@@ -170,7 +171,7 @@ func (s *ClientStream) Cancel(st *status.Status) {
 	s.c.mu.Lock()
 	s.c.resetLocked(&s.stream, frame.Cancel)
 	s.c.unlock()
-	s.finish(st, nil, false)
+	s.finish(st, nil, false, false)
 	s.recv.close()
 }
 
@@ -184,15 +185,28 @@ func (s *ClientStream) Close() {
 
 var canceled = status.New(codes.Canceled, "context canceled")
 
-// finish ends the call with a status. Only the first call counts.
-func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed bool) {
+// Reuse makes the stream ready to be opened again as if it were new. It returns false, and does nothing, if something of the
+// connection may still know the stream, as after every end but the ordinary one, which is the server's. Nobody else may use the
+// stream any more.
+func (s *ClientStream) Reuse() bool {
+	s.recv.mu.Lock()
+	left := s.left
+	s.recv.mu.Unlock()
+	if left {
+		*s = ClientStream{}
+	}
+	return left
+}
+
+// finish ends the call with a status. Only the first call counts. With left, the stream is not touched once others can see its end.
+func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed, left bool) {
 	q := &s.recv
 	q.mu.Lock()
 	if s.status != nil {
 		q.mu.Unlock()
 		return
 	}
-	s.status, s.trailer, s.unprocessed = st, trailer, unprocessed
+	s.status, s.trailer, s.unprocessed, s.left = st, trailer, unprocessed, left
 	answered := s.answered
 	s.answered = nil
 	wake := q.endLocked(io.EOF, trailer == nil)
@@ -272,21 +286,25 @@ func (s *ClientStream) trailers(h *head) {
 			s.fail(frame.ProtocolError, st.Code(), st.Message())
 			return
 		}
-		s.endByPeer()
-		s.finish(st, h, false)
+		left := s.endByPeer()
+		s.c.read.last = nil
+		s.finish(st, h, false, left)
 	}
 }
 
-// endByPeer takes the END_STREAM of the server. Nobody will read what this side has still to send, so that is given up.
-func (s *ClientStream) endByPeer() {
+// endByPeer takes the END_STREAM of the server. Nobody will read what this side has still to send, so that is given up. It reports
+// whether it was this that took the stream off the connection.
+func (s *ClientStream) endByPeer() bool {
 	c := s.c
 	c.mu.Lock()
+	there := s.state != streamClosed
 	if s.state.canSend() {
 		c.resetLocked(&s.stream, frame.NoError)
 	} else {
 		_ = c.advanceLocked(&s.stream, recvEnd)
 	}
 	c.unlock()
+	return there
 }
 
 // ended implements streamSide: a gRPC response never ends with DATA.
@@ -296,7 +314,7 @@ func (s *ClientStream) ended() {
 		return
 	}
 	s.endByPeer()
-	s.finish(status.New(codes.Internal, "server closed the stream without sending trailers"), nil, false)
+	s.finish(status.New(codes.Internal, "server closed the stream without sending trailers"), nil, false, false)
 }
 
 // stray implements streamSide.
@@ -326,7 +344,7 @@ func (s *ClientStream) endedForeign() {
 	c.mu.Lock()
 	c.resetLocked(&s.stream, frame.Cancel)
 	c.unlock()
-	s.finish(status.New(s.foreign.code, text), nil, false)
+	s.finish(status.New(s.foreign.code, text), nil, false, false)
 }
 
 // foreign says what a response means whose headers are not gRPC's.
@@ -394,21 +412,21 @@ func (s *ClientStream) fail(rst frame.ErrCode, code codes.Code, text string) {
 	before := len(c.send.buf)
 	c.resetLocked(&s.stream, rst)
 	c.caused(before)
-	s.finish(status.New(code, text), nil, false)
+	s.finish(status.New(code, text), nil, false, false)
 }
 
 // aborted implements streamSide.
 func (s *ClientStream) aborted(why abort) {
 	switch {
 	case why.conn != nil:
-		s.finish(s.client.closeStatus(why.conn), nil, why.unprocessed)
+		s.finish(s.client.closeStatus(why.conn), nil, why.unprocessed, false)
 	case !why.byPeer:
-		s.finish(status.New(codeOfReset(why.code), why.text), nil, why.unprocessed)
+		s.finish(status.New(codeOfReset(why.code), why.text), nil, why.unprocessed, false)
 	default:
 		code := codeOfReset(why.code)
 		if why.code == frame.Cancel && !s.deadline.IsZero() && !time.Now().Before(s.deadline) {
 			code = codes.DeadlineExceeded // the server has seen the deadline pass first
 		}
-		s.finish(status.New(code, fmt.Sprintf("stream terminated by RST_STREAM with error code: %v", why.code)), nil, why.unprocessed)
+		s.finish(status.New(code, fmt.Sprintf("stream terminated by RST_STREAM with error code: %v", why.code)), nil, why.unprocessed, false)
 	}
 }
