@@ -86,10 +86,15 @@ type pace struct {
 	bytes int64         // consumed since then
 }
 
-// grow makes the window w of a stream larger if its reader, of which this is the pace, keeps up. It is called when w is to be renewed.
-func (p *pace) grow(w *inWindow, l *link) {
+// grow makes the window w of a stream larger if its reader, of which this is the pace, keeps up. It is called when w is to be renewed
+// because the reader has taken a message of n bytes. Two such messages shall fit, so that one arrives while another is read.
+func (p *pace) grow(w *inWindow, l *link, n int64) {
 	if l.fixed || w.size >= maxWindow {
 		return
+	}
+	if two := min(2*n, maxWindow); w.size < two {
+		w.size = two
+		l.earned(two)
 	}
 	if earned := l.window.Load(); w.size < earned { // an earlier stream has shown what the link needs
 		w.size = min(4*w.size, earned)

@@ -93,7 +93,7 @@ func TestFixedWindowsNeedNoPing(t *testing.T) {
 	w, p := inWindow{size: 1 << 20}, pace{bytes: 1 << 30}
 	l.rtt.Store(int64(time.Hour))
 	l.window.Store(8 << 20)
-	if p.grow(&w, &l); w.size != 1<<20 {
+	if p.grow(&w, &l, 0); w.size != 1<<20 {
 		t.Errorf("got a window of %d, want it as it was", w.size)
 	}
 }
@@ -135,7 +135,7 @@ func checkGrowth(t *testing.T, size, consumed, want int64, took, rtt time.Durati
 	l.rtt.Store(int64(rtt))
 	w, p := inWindow{size: size}, pace{bytes: consumed}
 	pass(took)
-	if p.grow(&w, &l); w.size != want || l.window.Load() != want {
+	if p.grow(&w, &l, 0); w.size != want || l.window.Load() != want {
 		t.Errorf("got a window of %d, %d earned, want %d", w.size, l.window.Load(), want)
 	}
 	again := p.bytes == 0 && p.since == took
@@ -150,7 +150,7 @@ func TestWindowCatchesUpWithWhatOtherStreamsHaveEarned(t *testing.T) {
 	l.earned(1000)
 	w, p := inWindow{size: 100}, pace{bytes: 7}
 	for _, want := range []int64{400, 1000, 1000} {
-		if p.grow(&w, &l); w.size != want {
+		if p.grow(&w, &l, 0); w.size != want {
 			t.Errorf("got a window of %d, want %d", w.size, want)
 		}
 	}
@@ -210,4 +210,25 @@ func heldConn() *conn {
 	c.send.init()
 	c.send.writer = writerRunning // so that nobody starts it
 	return c
+}
+
+func TestWindowHoldsTwoMessages(t *testing.T) {
+	for _, tt := range []struct {
+		fixed               bool
+		size, message, want int64
+	}{
+		{false, 64 << 10, 100, 64 << 10},
+		{false, 64 << 10, 1 << 20, 2 << 20},
+		{false, 4 << 20, 1 << 20, 4 << 20},
+		{false, 64 << 10, 12 << 20, maxWindow},
+		{true, 64 << 10, 1 << 20, 64 << 10},
+	} {
+		var l link
+		l.init(64<<10, tt.fixed)
+		l.rtt.Store(1)
+		w, p := inWindow{size: tt.size}, pace{since: -time.Hour}
+		if p.grow(&w, &l, tt.message); w.size != tt.want {
+			t.Errorf("window of %d bytes, fixed %t, after a message of %d: got %d, want %d", tt.size, tt.fixed, tt.message, w.size, tt.want)
+		}
+	}
 }

@@ -174,6 +174,9 @@ func (p *parsed) trailerFault() string {
 
 // length returns the value of content-length, or -1 if there is none that is a number.
 func (p *parsed) length() int64 {
+	if p.contentLength == "" {
+		return -1
+	}
 	n, err := strconv.ParseUint(p.contentLength, 10, 63)
 	if err != nil {
 		return -1

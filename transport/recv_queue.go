@@ -353,7 +353,7 @@ func (q *recvQueue) take() (m InMessage, increment uint32, err error) {
 	}
 	q.pace.bytes += int64(n)
 	if q.window.mustRenew() {
-		q.pace.grow(&q.window, q.link)
+		q.pace.grow(&q.window, q.link, int64(n))
 	}
 	return m, q.window.renew(), nil
 }

@@ -66,8 +66,8 @@ func TestTakeGivesTheWindowThatTheLinkNeeds(t *testing.T) {
 		t.Errorf("take of 6 of 61 bytes: got %d, %+v, want nothing, which is no time to grow", n, q.window)
 	}
 	q.release()
-	if _, n, _ := q.take(); n != 361 || q.window != (inWindow{400, 400, 0}) {
-		t.Errorf("take of 61 bytes after another stream has earned 1000: got %d, %+v, want 361 and a window of 400", n, q.window)
+	if _, n, _ := q.take(); n != 401 || q.window != (inWindow{440, 440, 0}) {
+		t.Errorf("take of 55 of 61 bytes after another stream has earned 1000: got %d, %+v, want 401 and a window of four times two messages", n, q.window)
 	}
 }
 
