@@ -41,6 +41,7 @@ type Server struct {
 
 	// Guarded by conn.mu.
 	lastID  uint32 // the last stream that the client has opened
+	takenID uint32 // the last one that this side has not ignored: the last GOAWAY of a drain names it, and none may name a later one
 	slots   int    // streams that are open, or whose handlers have not returned
 	drain   drainStep
 	reason  string      // why the connection is drained
@@ -135,7 +136,7 @@ func (t *Server) finishDrain() {
 	}
 	t.drainer.Stop()
 	t.drain, t.state = drainFinal, connDraining
-	t.send.buf = frame.AppendGoAway(t.send.buf, t.lastID, frame.NoError, t.reason)
+	t.send.buf = frame.AppendGoAway(t.send.buf, t.takenID, frame.NoError, t.reason)
 }
 
 // headers implements role: it opens a stream, or ends the request of one.
@@ -150,6 +151,9 @@ func (t *Server) headers(id uint32, h *head, tooLarge, end bool) error {
 	last, final := t.lastID, t.drain == drainFinal
 	if id > last {
 		t.lastID = id
+		if !final {
+			t.takenID = id
+		}
 	}
 	t.mu.Unlock()
 	switch {
@@ -309,7 +313,7 @@ func (t *Server) pingAck(data [8]byte) {
 func (t *Server) removedLocked(s *stream) { s.side.(*ServerStream).letGoLocked() }
 
 // lastIDLocked implements role.
-func (t *Server) lastIDLocked() uint32 { return t.lastID }
+func (t *Server) lastIDLocked() uint32 { return t.takenID }
 
 // drainedLocked implements role.
 func (t *Server) drainedLocked() bool { return t.drain == drainFinal }

@@ -295,7 +295,7 @@ func (c *Conn) Transcript(id uint32) string {
 			if f.StreamID != id {
 				continue
 			}
-			log = append(log, fields(f))
+			log = append(log, Fields(f))
 			if f.StreamEnded() {
 				over()
 			}
@@ -324,7 +324,8 @@ func ending(err error) string {
 	return "CLOSED"
 }
 
-func fields(f *http2.MetaHeadersFrame) string {
+// Fields is the written form of HEADERS.
+func Fields(f *http2.MetaHeadersFrame) string {
 	var b strings.Builder
 	b.WriteString("HEADERS")
 	for _, field := range f.Fields {
