@@ -82,6 +82,7 @@ type Server struct {
 	listeners map[net.Listener]bool
 	conns     map[*serverConn]bool
 	raw       map[net.Conn]bool // connections that are being set up
+	draining  chan struct{}     // closed when the server has been told to stop, in whatever way
 	stopped   chan struct{}     // closed when the server is stopped
 	done      chan struct{}     // closed when that is complete
 	changed   *sync.Cond        // with mu: a connection has gone, or the state has changed
@@ -106,8 +107,8 @@ type method struct {
 func NewServer(opt ...ServerOption) *Server {
 	s := &Server{
 		opts: defaultServerOptions(), services: make(map[string]*service), methods: make(map[string]*method),
-		listeners: make(map[net.Listener]bool), conns: make(map[*serverConn]bool), raw: make(map[net.Conn]bool), stopped: make(chan struct{}),
-		done: make(chan struct{}),
+		listeners: make(map[net.Listener]bool), conns: make(map[*serverConn]bool), raw: make(map[net.Conn]bool),
+		draining: make(chan struct{}), stopped: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.changed = sync.NewCond(&s.mu)
 	for _, o := range opt {
@@ -217,7 +218,7 @@ func (s *Server) acceptAll(lis net.Listener) error {
 		pause := time.NewTimer(delay)
 		select {
 		case <-pause.C:
-		case <-s.stopped:
+		case <-s.draining:
 			pause.Stop()
 			return nil
 		}
@@ -330,10 +331,11 @@ func (c *serverConn) Closed(error) {
 }
 
 // Stop ends the server: it closes all listeners and connections, and ends all RPCs. It does not wait for handlers unless WaitForHandlers
-// says so. A GracefulStop that is under way returns.
+// says so. A GracefulStop that is under way waits for nothing but handlers then.
 func (s *Server) Stop() {
 	s.mu.Lock()
 	first := s.state != serverStopped
+	s.drainLocked()
 	s.state = serverStopped
 	listeners, conns, raw := s.closeListenersLocked(), s.connsLocked(), s.raw
 	s.raw = make(map[net.Conn]bool)
@@ -359,12 +361,10 @@ func (s *Server) Stop() {
 }
 
 // GracefulStop stops the server when all RPCs are over: it closes all listeners, tells all clients to make their calls elsewhere, and
-// waits for connections and handlers to end, however long that takes.
+// waits for connections and handlers to end, however long that takes. A handler must not wait for it. Shutdown has a limit.
 func (s *Server) GracefulStop() {
 	s.mu.Lock()
-	if s.state == serverServing {
-		s.state = serverDraining
-	}
+	s.drainLocked()
 	listeners, conns := s.closeListenersLocked(), s.connsLocked()
 	s.mu.Unlock()
 	closeAll(listeners)
@@ -375,11 +375,16 @@ func (s *Server) GracefulStop() {
 	for s.state == serverDraining && (len(s.conns) > 0 || len(s.raw) > 0) {
 		s.changed.Wait()
 	}
-	forced := s.state == serverStopped
 	s.mu.Unlock()
-	if !forced {
-		s.handlers.Wait()
-		s.Stop()
+	s.handlers.Wait()
+	s.Stop()
+}
+
+// drainLocked says that the server has been told to stop.
+func (s *Server) drainLocked() {
+	if s.state == serverServing {
+		s.state = serverDraining
+		close(s.draining)
 	}
 }
 

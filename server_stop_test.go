@@ -127,11 +127,12 @@ func TestStopEndsCallsAndAGracefulStop(t *testing.T) {
 		_, result := s.goCall(t)
 		stopped := begin(s.GracefulStop)
 		s.Stop()
-		<-stopped
 		must(t, <-s.served)
+		wantEqual(t, "GracefulStop returned before the handler", isClosed(stopped), false)
 		wantStatus(t, "call", <-result, `Unavailable: closing transport due to: connection error: desc = "error reading from server: EOF", `+
 			`received prior goaway: code: NO_ERROR, debug data: "graceful_stop"`)
 		close(s.release)
+		<-stopped
 	})
 }
 
