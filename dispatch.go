@@ -52,17 +52,23 @@ func (ss *serverStream) handle() {
 		m = ss.s.unknownMethod(ss.st.Method())
 	}
 	ss.observe(m)
-	var err error
-	var reply *transport.OutMessage
+	if ss.s.opts.panics != nil {
+		ss.finish(ss.runRecovering(m))
+	} else {
+		ss.finish(ss.run(m))
+	}
+}
+
+// run runs the handler of a method, nil if there is none.
+func (ss *serverStream) run(m *method) (*transport.OutMessage, error) {
 	switch {
 	case m == nil:
-		err = ss.s.noMethod(ss.st.Method())
+		return nil, ss.s.noMethod(ss.st.Method())
 	case m.unary != nil:
-		reply, err = ss.handleUnary(m)
+		return ss.handleUnary(m)
 	default:
-		err = ss.handleStream(m)
+		return nil, ss.handleStream(m)
 	}
-	ss.finish(err, reply)
 }
 
 // observe begins to watch the RPC, if anybody does.
@@ -161,7 +167,7 @@ func handlerError(err error) error {
 }
 
 // finish ends the RPC with the status of err, behind the reply if there is one.
-func (ss *serverStream) finish(err error, reply *transport.OutMessage) {
+func (ss *serverStream) finish(reply *transport.OutMessage, err error) {
 	st := okStatus
 	if err != nil {
 		st = status.Convert(err)

@@ -38,6 +38,7 @@ type serverOptions struct {
 	enforcement          keepalive.EnforcementPolicy
 	workers              uint32
 	waitForHandlers      bool
+	panics               PanicHandler // nil if panics are not recovered
 	headerTableSize      *uint32
 	conn                 transport.ConnOptions
 	pool                 mem.BufferPool
