@@ -29,6 +29,8 @@ type attempt struct {
 	s           *transport.ClientStream
 	finished    atomic.Bool
 	transparent bool // takes the place of an attempt that the server did not act on
+	dropped     bool // the load-balancing policy has decided that the call fails
+	previous    int  // attempts that were made before
 
 	// Of the receiving goroutine:
 	dec      decoder
@@ -59,11 +61,12 @@ func (a *attempt) open(m *transport.OutMessage, end bool) error {
 			a.obs.delayedPick()
 		}
 		if err != nil {
+			a.dropped = p.dropped
 			return err
 		}
 		h := transport.CallHeader{
 			Method: cs.method, Authority: p.conn.authority, ContentSubtype: cs.info.subtype, SendCompress: cs.comp.name,
-			AcceptEncoding: cs.accept, PreviousAttempts: cs.retry.made, MaxMessageSize: cs.info.maxReceive, PickMD: p.result.Metadata,
+			AcceptEncoding: cs.accept, PreviousAttempts: a.previous, MaxMessageSize: cs.info.maxReceive, PickMD: p.result.Metadata,
 		}
 		h.Deadline, _ = a.ctx.Deadline()
 		h.Metadata, h.Added, _ = metadata.FromOutgoingContextRaw(a.ctx)
@@ -192,7 +195,7 @@ func audience(authority, method string) string {
 func (a *attempt) unary(m *transport.OutMessage, args any, n sizes, reply any) (v verdict, err error) {
 	if err := a.open(m, true); err != nil {
 		a.finish(err)
-		return verdict{}, err
+		return a.cs.retry.judgeUnsent(a, err), err
 	}
 	a.obs.outPayload(args, n)
 	if !a.s.AwaitEnd(a.ctx.Done()) {

@@ -124,7 +124,7 @@ func (cs *clientStream) start() error {
 	if cs.parent.Done() != nil {
 		cs.stopWatch = context.AfterFunc(cs.parent, cs.parentDone)
 	}
-	err := cs.first.open(nil, false)
+	err := cs.openFirst()
 	cs.mu.Lock()
 	cs.opened = true
 	cs.mu.Unlock()
@@ -132,6 +132,37 @@ func (cs *clientStream) start() error {
 		err = statusOf(cs.ctx.Err()).Err()
 	}
 	return err
+}
+
+// openFirst opens the first attempt, or one that follows it as long as they get no stream.
+func (cs *clientStream) openFirst() error {
+	err := cs.first.open(nil, false)
+	if err == nil {
+		return nil
+	}
+	cs.first.finish(err)
+	a, err := cs.openNext(cs.retry.judgeUnsent(&cs.first, err), err)
+	if err == nil {
+		cs.attempt = a // nobody else looks at it before opened is set
+	}
+	return err
+}
+
+// openNext opens an attempt that follows one that has ended with v and err. The error is that of the call.
+func (cs *clientStream) openNext(v verdict, err error) (*attempt, error) {
+	for v.again {
+		a, ended := cs.next(v)
+		if ended != nil {
+			return nil, ended
+		}
+		a.begin(cs)
+		if err = a.open(nil, false); err == nil {
+			return a, nil
+		}
+		a.finish(err)
+		v = cs.retry.judgeUnsent(a, err)
+	}
+	return nil, cs.retry.explain(v, err)
 }
 
 // parentDone ends the RPC because the caller's context has ended.
@@ -221,15 +252,9 @@ func (cs *clientStream) tryAgain(a *attempt) *attempt {
 		cs.verdict = v
 		return nil
 	}
-	b, err := cs.next(v)
-	if err != nil {
-		cs.verdict.ended = err
-		return nil
-	}
 	a.finish(a.s.Status().Err())
-	b.begin(cs)
-	if err := b.open(nil, false); err != nil {
-		b.finish(err)
+	b, err := cs.openNext(v, nil)
+	if err != nil {
 		cs.verdict.ended = err
 		return nil
 	}
@@ -240,7 +265,7 @@ func (cs *clientStream) tryAgain(a *attempt) *attempt {
 		return nil
 	}
 	cs.attempt = b
-	parts, ended := cs.sent.all(), cs.ended
+	parts, payloads, ended := cs.sent.all(), cs.sent.payloads, cs.ended
 	cs.mu.Unlock()
 	for _, p := range parts {
 		_ = b.s.Write(p, false) // an error is the end of the attempt, which whoever receives notices
@@ -248,6 +273,7 @@ func (cs *clientStream) tryAgain(a *attempt) *attempt {
 	if ended {
 		b.s.CloseSend()
 	}
+	b.obs.outPayloads(payloads)
 	return b
 }
 
@@ -262,7 +288,7 @@ func (cs *clientStream) next(v verdict) (*attempt, error) {
 			return nil, statusOf(cs.callContext().Err()).Err()
 		}
 	}
-	return &attempt{s: new(transport.ClientStream), transparent: v.transparent}, nil
+	return &attempt{s: new(transport.ClientStream), transparent: v.transparent, previous: cs.retry.made}, nil
 }
 
 // Header implements ClientStream. If there are no headers, RecvMsg has the reason.
@@ -306,15 +332,14 @@ func (cs *clientStream) SendMsg(v any) error {
 		return err
 	}
 	cs.sendDone = !cs.desc.ClientStreams
-	a := cs.keep(m, cs.sendDone)
-	if a.s.Write(m, cs.sendDone) != nil && !cs.replace(a) {
-		if cs.desc.ClientStreams {
-			return io.EOF
-		}
-		return nil // RecvMsg has the reason
+	a := cs.keep(m, payload{v, n}, cs.sendDone)
+	switch {
+	case a.s.Write(m, cs.sendDone) == nil:
+		a.obs.outPayload(v, n)
+	case !cs.replace(a) && cs.desc.ClientStreams:
+		return io.EOF
 	}
-	a.obs.outPayload(v, n)
-	return nil
+	return nil // or RecvMsg has the reason
 }
 
 // encode makes a message ready to be sent.
@@ -327,7 +352,7 @@ func (cs *clientStream) encode(v any) (*transport.OutMessage, sizes, error) {
 
 // keep notes a message that is about to be sent on the attempt that it returns, so that it can be sent again on another one; a nil
 // message, that nothing more will be sent.
-func (cs *clientStream) keep(m *transport.OutMessage, last bool) *attempt {
+func (cs *clientStream) keep(m *transport.OutMessage, p payload, last bool) *attempt {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	a := cs.currentLocked()
@@ -340,6 +365,9 @@ func (cs *clientStream) keep(m *transport.OutMessage, last bool) *attempt {
 		return a
 	}
 	cs.sent.add(m)
+	if a.obs != nil {
+		cs.sent.payloads = append(cs.sent.payloads, p)
+	}
 	if cs.sent.size > cs.info.retryBuffer {
 		cs.commitLocked()
 	}
@@ -350,7 +378,7 @@ func (cs *clientStream) keep(m *transport.OutMessage, last bool) *attempt {
 func (cs *clientStream) CloseSend() error {
 	if !cs.sendDone {
 		cs.sendDone = true
-		cs.keep(nil, true).s.CloseSend()
+		cs.keep(nil, payload{}, true).s.CloseSend()
 	}
 	return nil
 }

@@ -96,6 +96,19 @@ func (o *observer) inHeader(e *headerEvent) {
 	})
 }
 
+// A payload is a message that was sent, and its sizes.
+type payload struct {
+	v any
+	n sizes
+}
+
+// outPayloads tells of messages that are sent again.
+func (o *observer) outPayloads(sent []payload) {
+	for _, p := range sent {
+		o.outPayload(p.v, p.n)
+	}
+}
+
 func (o *observer) outPayload(v any, n sizes) {
 	if o == nil {
 		return

@@ -17,8 +17,9 @@ import (
 
 // A picked is what a pick comes to: a connection, and what the policy wants to be told or sent.
 type picked struct {
-	conn   *connection
-	result balancer.PickResult
+	conn    *connection
+	result  balancer.PickResult
+	dropped bool // there is no connection because the policy has decided that the RPC fails: it is not tried again
 }
 
 // pickers holds the current picker of a channel. The zero value has none, so that every RPC waits.
@@ -74,10 +75,10 @@ func (p *pickers) pick(info balancer.PickInfo, waitForReady bool) (_ picked, del
 			r, err := term.picker.Pick(info)
 			if err == nil {
 				if c := connectionOf(r); c != nil {
-					return picked{c, r}, delayed, nil
+					return picked{conn: c, result: r}, delayed, nil
 				}
-			} else if err = pickError(err, waitForReady, &last); err != nil {
-				return picked{}, delayed, err
+			} else if err, drop := pickError(err, waitForReady, &last); err != nil {
+				return picked{dropped: drop}, delayed, err
 			}
 		}
 		delayed = true
@@ -103,22 +104,23 @@ func connectionOf(r balancer.PickResult) *connection {
 	return c
 }
 
-// pickError returns the error that ends an RPC for which there is no connection, nil if the RPC has to wait (gRFC A62).
-func pickError(err error, waitForReady bool, last *error) error {
+// pickError returns the error that ends an RPC for which there is no connection, nil if the RPC has to wait (gRFC A62), and whether the
+// policy has decided that the RPC fails.
+func pickError(err error, waitForReady bool, last *error) (_ error, drop bool) {
 	if errors.Is(err, balancer.ErrNoSubConnAvailable) {
-		return nil
+		return nil, false
 	}
 	if st, ok := status.FromError(err); ok {
 		if isDataPlaneCode(st.Code()) {
-			return status.Errorf(codes.Internal, "received picker error with illegal status: %v", err)
+			err = status.Errorf(codes.Internal, "received picker error with illegal status: %v", err)
 		}
-		return err
+		return err, true
 	}
 	if waitForReady {
 		*last = err
-		return nil
+		return nil, false
 	}
-	return status.Error(codes.Unavailable, err.Error())
+	return status.Error(codes.Unavailable, err.Error()), false
 }
 
 // isDataPlaneCode reports whether a status is the server's alone to give: from anything in the channel it would mislead (gRFC A54).

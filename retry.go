@@ -13,7 +13,9 @@ import (
 	internalbackoff "google.golang.org/grpc/internal/backoff"
 
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/internal/serviceconfig"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/transport"
 )
 
@@ -96,23 +98,45 @@ func (r *retryState) explain(v verdict, err error) error {
 
 // judge decides what follows the attempt, which was made on a stream and has failed.
 func (r *retryState) judge(s *transport.ClientStream) verdict {
-	if s.Unprocessed() && !r.transparent {
-		r.transparent = true
+	if r.refused(s) {
 		return verdict{again: true, transparent: true}
 	}
+	if _, answered := s.Header(); answered {
+		r.made++
+		return verdict{}
+	}
+	return r.follow(s.Status().Code(), s.Trailer()[pushbackKey])
+}
+
+// refused reports whether the server has certainly not acted on the attempt, and notes that another one takes its place: once in a call.
+func (r *retryState) refused(s *transport.ClientStream) bool {
+	if r.transparent || !s.Unprocessed() {
+		return false
+	}
+	r.transparent = true
+	return true
+}
+
+// judgeUnsent decides what follows an attempt for which there was no stream. What the load-balancing policy drops is not tried again.
+func (r *retryState) judgeUnsent(a *attempt, err error) verdict {
+	if a.dropped {
+		return verdict{}
+	}
+	return r.follow(status.Code(err), nil)
+}
+
+// follow applies the policy to an attempt that has failed with the code and the values of the pushback trailer.
+func (r *retryState) follow(code codes.Code, pushback []string) verdict {
 	r.made++
 	if r.policy == nil {
 		return verdict{}
 	}
-	if _, answered := s.Header(); answered {
-		return verdict{}
-	}
-	pushback, said, ok := pushbackOf(s.Trailer()[pushbackKey])
+	delay, said, ok := pushbackOf(pushback)
 	if !ok {
 		r.throttle.failed()
 		return verdict{}
 	}
-	if !r.policy.RetryableStatusCodes[s.Status().Code()] || !r.throttle.failed() {
+	if !r.policy.RetryableStatusCodes[code] || !r.throttle.failed() {
 		return verdict{}
 	}
 	if r.made >= r.policy.MaxAttempts {
@@ -120,9 +144,9 @@ func (r *retryState) judge(s *transport.ClientStream) verdict {
 	}
 	if said {
 		r.backoffs = 0
-		return verdict{again: true, delay: pushback}
+		return verdict{again: true, delay: delay}
 	}
-	delay := internalbackoff.Exponential(backoff.Config{
+	delay = internalbackoff.Exponential(backoff.Config{
 		BaseDelay: r.policy.InitialBackoff, Multiplier: r.policy.BackoffMultiplier, Jitter: retryJitter, MaxDelay: r.policy.MaxBackoff,
 	}, r.backoffs, rand.Float64())
 	r.backoffs++
@@ -143,9 +167,10 @@ func pushbackOf(values []string) (delay time.Duration, said, ok bool) {
 
 // A sentBuffer keeps what a call has sent, as long as it may have to be sent again. It is guarded by its call's mutex.
 type sentBuffer struct {
-	parts []*transport.OutMessage
-	open  bool // the last part gathers small messages
-	size  int  // bytes
+	parts    []*transport.OutMessage
+	open     bool      // the last part gathers small messages
+	size     int       // bytes
+	payloads []payload // what observers are told of when it is sent again; empty if there are none
 }
 
 // add keeps a message. The caller keeps its reference.

@@ -229,6 +229,43 @@ func TestSentBufferHandsOutWhatDoesNotChange(t *testing.T) {
 	}
 }
 
+// noCredentials are per-RPC credentials that fail the first n times.
+type noCredentials struct {
+	n   int
+	err error
+}
+
+func (c *noCredentials) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	if c.n--; c.n >= 0 {
+		return nil, c.err
+	}
+	return nil, nil
+}
+
+func (*noCredentials) RequireTransportSecurity() bool { return false }
+
+func TestAttemptWithoutAStreamCountsForThePolicy(t *testing.T) {
+	for _, tt := range []struct {
+		failures int
+		code     codes.Code
+		want     string
+	}{
+		{3, codes.Unavailable, "OK: "},
+		{4, codes.Unavailable, "Unavailable: " + usedUp(4)},
+		{1, codes.Internal, "Internal: not yet"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			creds := noCredentials{tt.failures, Errorf(tt.code, "not yet")}
+			cc := connect(t, startServer(t, testService{}), WithDefaultServiceConfig(retrying), WithPerRPCCredentials(&creds))
+			_, err := echo(t.Context(), cc, "x")
+			wantStatus(t, "unary call", err, tt.want)
+			creds.n = tt.failures
+			_, err = cc.NewStream(t.Context(), bidi, streamMethod)
+			wantStatus(t, "stream", err, tt.want)
+		})
+	}
+}
+
 // retrying is a service config that has calls tried again up to four times in all.
 const retrying = `{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":4,"initialBackoff":"1s","maxBackoff":"3s","backoffMultiplier":2,
 	"retryableStatusCodes":["UNAVAILABLE"]}}]}`
