@@ -265,14 +265,9 @@ func (cs *clientStream) tryAgain(a *attempt) *attempt {
 		return nil
 	}
 	cs.attempt = b
-	parts, payloads, ended := cs.sent.all(), cs.sent.payloads, cs.ended
+	b.s.Queue(cs.sent.all(), cs.ended)
+	payloads := cs.sent.payloads
 	cs.mu.Unlock()
-	for _, p := range parts {
-		_ = b.s.Write(p, false) // an error is the end of the attempt, which whoever receives notices
-	}
-	if ended {
-		b.s.CloseSend()
-	}
 	b.obs.outPayloads(payloads)
 	return b
 }

@@ -257,6 +257,29 @@ func TestSenderAndReceiverMayFindTheFailureAtTheSameTime(t *testing.T) {
 	})
 }
 
+func TestMessagesAreSentAgainWithoutWaitingForTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		raw := serveRaw(t, func(c *rawConn, id uint32) { // it never gives window for more than the first 64 KiB
+			if attempts++; attempts == 1 {
+				time.AfterFunc(time.Second, func() { c.answer(id, "grpc-status", "14") })
+				return
+			}
+			c.headers(id)
+			c.message(id, "\x0a\x02ok")
+		})
+		s := openStream(t, connect(t, raw.lis, WithDefaultServiceConfig(retrying)), bidi)
+		for range 3 {
+			must(t, s.SendMsg(text(strings.Repeat("x", 60<<10))))
+		}
+		sent := make(chan error, 1)
+		go func() { sent <- s.SendMsg(text(strings.Repeat("x", 60<<10))) }() // waits for room on the first attempt
+		wantEqual(t, "response", receiveText(t, s), "ok")
+		wantEqual(t, "SendMsg that waited on the first attempt", <-sent, nil)
+		wantEqual(t, "attempts", attempts, 2)
+	})
+}
+
 func TestEventsOfAStreamThatIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		events := new(recorder)

@@ -61,6 +61,27 @@ func (s *ClientStream) Client() *Client { return s.client }
 // stream waits to be written. The error says only that the stream is over: Status says why.
 func (s *ClientStream) Write(m *OutMessage, last bool) error { return s.write(m, last) }
 
+// Queue is Write for messages that are kept in memory anyway: it never blocks, however much of the stream waits to be written. If the
+// stream is over, it does nothing.
+func (s *ClientStream) Queue(messages []*OutMessage, last bool) {
+	c := s.c
+	c.mu.Lock()
+	if !s.state.canSend() || s.out.end {
+		c.mu.Unlock()
+		for _, m := range messages {
+			m.Free()
+		}
+		return
+	}
+	for i, m := range messages {
+		c.sendMessageLocked(&s.stream, m, last && i == len(messages)-1)
+	}
+	if last && len(messages) == 0 {
+		c.endLocked(&s.stream)
+	}
+	c.unlock() // which does not close the connection, since it has this stream
+}
+
 // CloseSend says that no message follows.
 func (s *ClientStream) CloseSend() {
 	s.c.mu.Lock()
