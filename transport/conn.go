@@ -206,7 +206,7 @@ func (c *conn) close(err error, code frame.ErrCode, debug string, linger bool) {
 // maxDebugData is how many bytes of a GOAWAY's debug data are sent.
 const maxDebugData = 128
 
-// leave is called by each goroutine of the connection when it has no more use for nc.
+// leave is called by each goroutine of the connection, and by a caller that writes, when it has no more use for nc.
 func (c *conn) leave() {
 	if c.parts.Add(-1) > 0 {
 		return

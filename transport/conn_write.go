@@ -240,6 +240,7 @@ func (c *conn) flushLocked() {
 	d.writer = writerRunning
 	b := d.takeBuffer(d.spare)
 	d.spare = nil
+	c.parts.Add(1) // if the connection ends meanwhile, what is left to write goes before its end
 	c.mu.Unlock()
 	n := c.direct.write(b)
 	c.mu.Lock()
@@ -254,6 +255,7 @@ func (c *conn) flushLocked() {
 		d.retireLater(c)
 	}
 	c.unlock()
+	c.leave()
 }
 
 // takeBuffer takes what is waiting in one piece; next is the memory for what comes now.
