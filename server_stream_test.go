@@ -12,8 +12,10 @@ import (
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // whoSays returns the value of the key "who" in the metadata of a request.
@@ -217,4 +219,30 @@ func TestStreamOfOneResponseReceivesOneRequest(t *testing.T) {
 		must(t, s.RecvMsg(&m))
 		wantEqual(t, "reply", m.Value, "x")
 	})
+}
+
+func TestRequestThatGoesOnBehindTheResponseDoesNotHarmIt(t *testing.T) {
+	for _, tt := range []struct {
+		about string
+		send  func(ClientStream) error
+	}{
+		{"message", func(s ClientStream) error { return s.SendMsg(text("x")) }},
+		{"large message", func(s ClientStream) error { return s.SendMsg(text(strings.Repeat("x", 50000))) }},
+		{"end", ClientStream.CloseSend},
+	} {
+		t.Run(tt.about, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				long := strings.Repeat("x", 100000) // more than the window of a stream that is not read
+				s := openStream(t, connect(t, startServer(t, testService{stream: func(ss ServerStream) error {
+					must(t, ss.SendMsg(text(long)))
+					return status.Error(codes.Aborted, "enough")
+				}})), bidi)
+				synctest.Wait()
+				must(t, tt.send(s))
+				synctest.Wait()
+				wantEqual(t, "message", receiveText(t, s), long)
+				wantStatus(t, "end", s.RecvMsg(text("")), "Aborted: enough")
+			})
+		})
+	}
 }

@@ -209,7 +209,7 @@ func (c *conn) streamData(s *stream, h frame.Header, n, pad int) error {
 	}
 	increment, err := s.recv.arrive(h.Length, pad)
 	if err != nil {
-		return c.illegalData(s, h, err)
+		return c.unwantedData(s, h, err)
 	}
 	if increment > 0 {
 		s.sendWindowUpdate(increment)
@@ -233,7 +233,7 @@ func (c *conn) streamData(s *stream, h frame.Header, n, pad int) error {
 func (c *conn) wholeData(s *stream, h frame.Header, p []byte) error {
 	increment, wake, err := s.recv.arriveWhole(p)
 	if err != nil {
-		return c.illegalData(s, h, err)
+		return c.unwantedData(s, h, err)
 	}
 	s.received(increment, wake)
 	if h.Flags.Has(frame.EndStream) {
@@ -242,14 +242,27 @@ func (c *conn) wholeData(s *stream, h frame.Header, p []byte) error {
 	return nil
 }
 
-// illegalData answers DATA that the stream or its window does not allow.
-func (c *conn) illegalData(s *stream, h frame.Header, err error) error {
-	if err != errPeerDone {
+// unwantedData answers DATA that the receive queue has refused: the stream or its window does not allow it, or the handler has returned
+// while its response is still waiting to be sent. Then the client cannot know, and the data is dropped.
+func (c *conn) unwantedData(s *stream, h frame.Header, err error) error {
+	switch {
+	case err != errQueueEnded:
 		c.abort(s, frame.FlowControlError, err.Error())
-	} else if !c.abort(s, frame.StreamClosed, "DATA behind END_STREAM") {
+	case c.mayReceive(s):
+		if h.Flags.Has(frame.EndStream) {
+			s.side.ended()
+		}
+	case !c.abort(s, frame.StreamClosed, "DATA behind END_STREAM"):
 		return c.dataOnClosed(h)
 	}
 	return nil
+}
+
+// mayReceive reports whether the peer has not ended the stream, nor this side reset it.
+func (c *conn) mayReceive(s *stream) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return s.state.canRecv()
 }
 
 // receive reads n bytes of a stream's data to where they belong.

@@ -102,8 +102,8 @@ type recvQueue struct {
 // midMessage reports whether a part of a message has arrived.
 func (q *recvQueue) midMessageLocked() bool { return q.got > 0 }
 
-// errPeerDone says that bytes came behind the end of a stream.
-var errPeerDone = errors.New("data behind the end of the stream")
+// errQueueEnded says that bytes came when nothing more was to come: the stream has ended, or nobody reads it any more.
+var errQueueEnded = errors.New("data behind the end of the stream")
 
 // arrive takes a DATA frame of n bytes out of the window; the padding among them is given back at once.
 func (q *recvQueue) arrive(n, padding int) (increment uint32, err error) {
@@ -118,7 +118,7 @@ func (q *recvQueue) arrive(n, padding int) (increment uint32, err error) {
 
 func (q *recvQueue) arriveLocked(n int) error {
 	if q.ended {
-		return errPeerDone
+		return errQueueEnded
 	}
 	return q.window.receive(int64(n))
 }
@@ -272,13 +272,6 @@ func (q *recvQueue) endLocked(err error, told bool) (wake bool) {
 		q.err = err
 	}
 	return q.mustWakeLocked()
-}
-
-// isEnded reports whether nothing more will come.
-func (q *recvQueue) isEnded() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.ended
 }
 
 // mustWakeLocked reports whether what the reader waits for is there, and if so notes that it waits no more.

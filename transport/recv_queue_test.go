@@ -310,8 +310,8 @@ func TestEnd(t *testing.T) {
 		for _, end := range []error{io.EOF, other} {
 			q, pool := newQueue(65535)
 			arriveAll(t, q, wire[:cut])
-			if q.isEnded() {
-				t.Fatal("isEnded before the end")
+			if q.ended {
+				t.Fatal("ended before the end")
 			}
 			if q.end(end, false) {
 				t.Error("end: got a wake-up for nobody")
@@ -329,8 +329,8 @@ func TestEnd(t *testing.T) {
 			}
 			takeAll(t, q, whole...)
 			checkNoMessage(t, fmt.Sprintf("%v behind byte %d", end, cut), q, want)
-			if _, err := q.arrive(1, 0); err != errPeerDone || !q.isEnded() {
-				t.Errorf("arrive behind the end: got %v, want %v", err, errPeerDone)
+			if _, err := q.arrive(1, 0); err != errQueueEnded || !q.ended {
+				t.Errorf("arrive behind the end: got %v, want %v", err, errQueueEnded)
 			}
 			q.close()
 			checkEmpty(t, "after close", q, pool)

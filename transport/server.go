@@ -178,7 +178,7 @@ func (t *Server) wasReset(id uint32) bool {
 // requestTrailers takes a header block on a stream that is open: legal in HTTP/2, without meaning in gRPC.
 func (t *Server) requestTrailers(s *stream, h *head, end bool) error {
 	switch {
-	case s.recv.isEnded():
+	case !t.mayReceive(s):
 		if !t.abort(s, frame.StreamClosed, "HEADERS behind END_STREAM") {
 			return nil
 		}
