@@ -246,3 +246,17 @@ func TestRequestThatGoesOnBehindTheResponseDoesNotHarmIt(t *testing.T) {
 		})
 	}
 }
+
+func TestFirstErrorOfAMessageIsTheStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		long := strings.Repeat("x", 100000)
+		s := openStream(t, connect(t, startServer(t, testService{stream: func(ss ServerStream) error {
+			must(t, ss.SendMsg(text(long)))
+			wantEqual(t, "SendMsg of no message", Code(ss.SendMsg("no message")), codes.Internal)
+			return nil
+		}})), bidi)
+		synctest.Wait()
+		wantEqual(t, "message", receiveText(t, s), long)
+		wantEqual(t, "end", Code(s.RecvMsg(text(""))), codes.Internal)
+	})
+}

@@ -302,7 +302,7 @@ func (s *ServerStream) Write(m *OutMessage) error {
 }
 
 // Finish ends the call with a status, behind a last message if there is one, whose reference it takes over. What the client still
-// sends is dropped. It never blocks.
+// sends is dropped. It never blocks. Only the first call counts.
 func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	t, h, err := s.ending(st, last != nil)
 	if err != nil && last != nil {
@@ -314,11 +314,11 @@ func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	if h != nil {
 		err = s.headerLocked(h)
 	}
-	if err == nil && last != nil && s.state.canSend() {
+	done := !s.state.canSend() || s.out.trailers != nil // over, or finished before
+	if !done && err == nil && last != nil {
 		c.sendMessageLocked(&s.stream, last, false)
 		last = nil
 	}
-	done := !s.state.canSend()
 	if !done {
 		c.endWithLocked(&s.stream, t)
 	}
