@@ -181,19 +181,14 @@ func (h *requestHeader) setFields() (err error) {
 func (t *Client) open(ctx context.Context, s *ClientStream, h *requestHeader, m *OutMessage, end bool) error {
 	s.init(t, h.Deadline, h.MaxMessageSize)
 	t.mu.Lock()
-	if err := t.slotLocked(ctx); err != nil {
+	err := t.slotLocked(ctx)
+	if err == nil {
+		err = t.checkLocked(h)
+	}
+	if err != nil {
+		t.waiters.wake(t.maxStreams - int64(len(t.streams))) // another call may use the turn of this one
 		t.mu.Unlock()
 		return err
-	}
-	if limit := t.send.maxList; limit != noListLimit && h.listSize() > limit {
-		t.mu.Unlock()
-		return ErrHeaderListSize{Size: h.listSize(), Limit: limit}
-	}
-	if !h.Deadline.IsZero() {
-		if h.timeout = time.Until(h.Deadline); h.timeout <= 0 {
-			t.mu.Unlock()
-			return context.DeadlineExceeded
-		}
 	}
 	s.id = t.nextID
 	t.nextID += 2
@@ -215,6 +210,19 @@ func (t *Client) open(ctx context.Context, s *ClientStream, h *requestHeader, m 
 		t.flushLocked()
 	} else {
 		t.unlock()
+	}
+	return nil
+}
+
+// checkLocked returns why the header cannot be sent now, nil if it can, and settles its timeout.
+func (t *Client) checkLocked(h *requestHeader) error {
+	if limit := t.send.maxList; limit != noListLimit && h.listSize() > limit {
+		return ErrHeaderListSize{Size: h.listSize(), Limit: limit}
+	}
+	if !h.Deadline.IsZero() {
+		if h.timeout = time.Until(h.Deadline); h.timeout <= 0 {
+			return context.DeadlineExceeded
+		}
 	}
 	return nil
 }
@@ -241,7 +249,6 @@ func (t *Client) slotLocked(ctx context.Context) error {
 		t.mu.Lock()
 		t.waiters.leave(w)
 		if err != nil {
-			t.waiters.wake(t.maxStreams - int64(len(t.streams)))
 			return err
 		}
 	}

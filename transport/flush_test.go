@@ -27,12 +27,6 @@ func (s slowSocket) Write(func(fd uintptr) bool) error {
 	return net.ErrClosed
 }
 
-// noEvents hears of nothing.
-type noEvents struct{}
-
-func (noEvents) Draining(GoAwayReason) {}
-func (noEvents) Closed(error)          {}
-
 func TestConnectionMayEndWhileACallerWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()
