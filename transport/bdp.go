@@ -124,6 +124,6 @@ func (c *conn) measure(n int) {
 func (c *conn) measured() {
 	c.link.acked()
 	if !c.link.fixed {
-		c.read.window.size = max(c.read.window.size, 2*c.link.window.Load())
+		c.read.window.size = max(c.read.window.size, min(2*c.link.window.Load(), frame.MaxWindow))
 	}
 }

@@ -232,3 +232,15 @@ func TestWindowHoldsTwoMessages(t *testing.T) {
 		}
 	}
 }
+
+func TestWindowOfTheConnectionStaysLegal(t *testing.T) {
+	for _, initial := range []int64{1 << 30, frame.MaxWindow} {
+		c := heldConn()
+		c.link.init(initial, false)
+		c.read.window = inWindow{size: defaultConnWindow, open: defaultConnWindow}
+		c.measured()
+		if c.read.window.renew(); c.read.window.open > frame.MaxWindow {
+			t.Errorf("streams with windows of %d bytes: got %d bytes for the connection, limit %d", initial, c.read.window.open, frame.MaxWindow)
+		}
+	}
+}
