@@ -241,7 +241,7 @@ func (a *attempt) take(m transport.InMessage, err error, v any) error {
 	case err == io.EOF:
 		if a.obs != nil {
 			if md := a.s.Trailer(); md != nil {
-				a.obs.inTrailer(md, 0)
+				a.obs.inTrailer(md.Copy(), 0)
 			}
 		}
 		if st := a.s.Status(); st.Code() != codes.OK {
@@ -281,7 +281,7 @@ func (a *attempt) seeHeader() {
 	}
 	if a.obs != nil {
 		md, _ := a.s.Header()
-		a.obs.inHeader(&headerEvent{md: md, compression: name})
+		a.obs.inHeader(&headerEvent{md: md.Copy(), compression: name})
 	}
 }
 

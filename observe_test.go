@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -196,4 +197,28 @@ func TestPackageStatsWatchWhatBeginsWhileTheyAreOn(t *testing.T) {
 	if o := newObserver(t.Context(), nil, true, &stats.RPCTagInfo{}); o != nil {
 		t.Error("somebody watches after Stop")
 	}
+}
+
+// A scribbler is a stats handler that changes the metadata that it is told.
+type scribbler struct{ recorder }
+
+func (s *scribbler) HandleRPC(_ context.Context, e stats.RPCStats) {
+	switch e := e.(type) {
+	case *stats.InHeader:
+		e.Header.Set("scribbled", "header")
+	case *stats.InTrailer:
+		e.Trailer.Set("scribbled", "trailer")
+	}
+}
+
+func TestStatsHandlerThatChangesMetadataChangesItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cc := connect(t, startServer(t, testService{}), WithStatsHandler(new(scribbler)))
+		for range 3 { // the metadata of the connection's calls is the same, and decoded once
+			var header, trailer metadata.MD
+			_, err := echo(t.Context(), cc, "x", Header(&header), Trailer(&trailer))
+			must(t, err)
+			wantEqual(t, "header and trailer", fmt.Sprint(header["scribbled"], trailer["scribbled"]), "[] []")
+		}
+	})
 }
