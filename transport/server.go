@@ -64,7 +64,7 @@ var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 0, 0, 1}
 const drainWait = 5 * time.Second
 
 // NewServer makes nc a server connection, and waits for the client's preface and SETTINGS until nc's read deadline. It takes over
-// nc. The handler is only told of connections for which NewServer returned no error.
+// nc. The handler hears of the end of the connection even if NewServer returns an error, and may do so before it returns.
 func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	o.setDefaults()
 	t := &Server{o: o, handler: handler}
@@ -80,6 +80,7 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	t.start(frame.AppendSettings(nil, settings))
 	if err := t.readPreface(); err != nil {
 		t.close(err, frame.ProtocolError, "bad client preface", false)
+		t.read.frames.Close()
 		t.leave()
 		<-t.done
 		return nil, err
