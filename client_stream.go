@@ -328,10 +328,12 @@ func (cs *clientStream) SendMsg(v any) error {
 	}
 	cs.sendDone = !cs.desc.ClientStreams
 	a := cs.keep(m, payload{v, n}, cs.sendDone)
-	switch {
-	case a.s.Write(m, cs.sendDone) == nil:
+	if a.s.Write(m, cs.sendDone) == nil {
 		a.obs.outPayload(v, n)
-	case !cs.replace(a) && cs.desc.ClientStreams:
+		return nil
+	}
+	a.s.AwaitHeader() // or the status, which may come a moment after the end, and says whether another attempt follows
+	if !cs.replace(a) && cs.desc.ClientStreams {
 		return io.EOF
 	}
 	return nil // or RecvMsg has the reason
