@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/test/bufconn"
@@ -74,8 +75,9 @@ type Listener struct {
 	closing  sync.Once
 	done     chan struct{} // closed by Close
 
-	mu sync.Mutex // guards the field below
-	n  int        // connections so far
+	mu       sync.Mutex // guards the fields below
+	n        int        // connections so far
+	happened []*atomic.Int32
 }
 
 // Listen returns a Listener. plan tells what happens on its connection number n (from 0 on): up to what the client writes, down to what the
@@ -110,15 +112,27 @@ func (l *Listener) Conns() int {
 	return l.n
 }
 
+// Happened returns how many of the planned faults have happened.
+func (l *Listener) Happened() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, count := range l.happened {
+		n += int(count.Load())
+	}
+	return n
+}
+
 // Dial makes a connection, and returns the client's end when Accept has taken the server's. It has the form that
 // grpc.WithContextDialer wants; the address does not count.
 func (l *Listener) Dial(ctx context.Context, _ string) (net.Conn, error) {
 	l.mu.Lock()
 	n := l.n
 	l.n++
+	count := new(atomic.Int32)
+	l.happened = append(l.happened, count)
 	l.mu.Unlock()
 	up, down := l.plan(n)
-	client, server := Pair(rand.New(rand.NewPCG(l.seed, uint64(n))), up, down)
+	client, server := newLine(rand.New(rand.NewPCG(l.seed, uint64(n))), up, down, count)
 	select {
 	case l.accepted <- server:
 		return client, nil
@@ -131,7 +145,11 @@ func (l *Listener) Dial(ctx context.Context, _ string) (net.Conn, error) {
 
 // Pair returns the two ends of a connection. rng is used by them from now on.
 func Pair(rng *rand.Rand, up, down Plan) (client, server net.Conn) {
-	l := &line{rng: rng}
+	return newLine(rng, up, down, new(atomic.Int32))
+}
+
+func newLine(rng *rand.Rand, up, down Plan, happened *atomic.Int32) (client, server net.Conn) {
+	l := &line{rng: rng, happened: happened}
 	upIn, upOut := pipe(up.Buffer)
 	downIn, downOut := pipe(down.Buffer)
 	c := &end{line: l, in: downOut, plan: up, place: place{preface: prefaceLen, frames: up.Frames, bytes: up.Bytes}, done: make(chan struct{})}
@@ -159,7 +177,8 @@ func pipe(buffer int) (in, out net.Conn) {
 
 // A line is what the two ends of a connection share.
 type line struct {
-	ends [2]*end
+	ends     [2]*end
+	happened *atomic.Int32 // counts the faults of both ends
 
 	mu  sync.Mutex // guards the fields below, and those of the ends that say so
 	rng *rand.Rand
@@ -242,6 +261,9 @@ func (e *end) writer() net.Conn {
 // happen does what the plan says.
 func (e *end) happen() {
 	ends := e.line.ends
+	if e.plan.Fault != None {
+		e.line.happened.Add(1)
+	}
 	switch e.plan.Fault {
 	case Stall:
 		e.wait(StallTime)
