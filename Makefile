@@ -10,7 +10,7 @@ TOOL      = $(GO) tool -modfile=$(CURDIR)/test/tools/go.mod
 MODULES = . examples test/apicheck test/h2spec
 PARITY  = test/parity
 
-.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec api hostile held clean
+.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec api hostile held faults clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ hostile: ## run the tests of peers that break the rules
 
 held: ## run the tests of how much memory peers can hold
 	$(GO) test -count=1 -v ./test/held/...
+
+faults: ## run the tests of networks with faults at length
+	FAULTS_SEEDS=200 $(GO) test -race -count=1 -v ./test/faults
 
 clean: ## remove what builds and tests left in the tree
 	git clean -dffX
