@@ -28,6 +28,9 @@ const retry = `{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 4
 // waits is the name of the option with which Stop waits for handlers, and for the goroutines that may start them.
 const waits = "Stop waits for handlers"
 
+// narrow is the name of the option with which a server takes two streams at a time.
+const narrow = "two streams at a time"
+
 // randomOptions draws options: none of them changes what calls may end with.
 func randomOptions(rng *rand.Rand) (o options) {
 	for _, c := range []struct {
@@ -35,7 +38,7 @@ func randomOptions(rng *rand.Rand) (o options) {
 		client grpc.DialOption
 		server grpc.ServerOption
 	}{
-		{"two streams at a time", nil, grpc.MaxConcurrentStreams(2)},
+		{narrow, nil, grpc.MaxConcurrentStreams(2)},
 		{"windows of 100000 bytes", grpc.WithInitialWindowSize(100_000), grpc.InitialWindowSize(100_000)},
 		{"windows that do not grow", grpc.WithStaticStreamWindowSize(65535), grpc.StaticStreamWindowSize(65535)},
 		{"no read buffers", grpc.WithReadBufferSize(0), grpc.ReadBufferSize(0)},
