@@ -136,12 +136,32 @@ func (c *conn) onSettings(h frame.Header) error {
 		}
 		return c.send.apply(s)
 	})
+	if err == nil {
+		err = c.checkWindowsLocked()
+	}
 	c.send.buf = frame.AppendSettingsAck(c.send.buf)
 	c.caused(before)
 	if err != nil {
 		return err
 	}
 	c.role.settings(maxStreams)
+	return nil
+}
+
+// checkWindowsLocked returns an error if the initial window makes that of a stream too large (RFC 9113 §6.9.2). It looks at the streams only
+// if the largest of their own windows would be too large, and then corrects what it knows of that.
+func (c *conn) checkWindowsLocked() error {
+	d := &c.send
+	if int64(d.largest)+d.initial <= frame.MaxWindow {
+		return nil
+	}
+	d.largest = 0
+	for id, s := range c.streams {
+		if v := int64(s.out.window) + d.initial; v > frame.MaxWindow {
+			return faultf(frame.FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE of %d makes the window of stream %d %d bytes, limit %d", d.initial, id, v, frame.MaxWindow)
+		}
+		d.largest = max(d.largest, s.out.window)
+	}
 	return nil
 }
 

@@ -41,6 +41,7 @@ type sendSide struct {
 	ready     streamList // streams with bytes to send and window to send them
 	blocked   streamList // streams with bytes to send whose window is used up
 	window    outWindow  // of the connection
+	largest   outWindow  // no stream's window is larger beyond initial
 	initial   int64      // the peer's SETTINGS_INITIAL_WINDOW_SIZE
 	maxFrame  int        // the peer's SETTINGS_MAX_FRAME_SIZE
 	maxList   uint64     // the peer's SETTINGS_MAX_HEADER_LIST_SIZE
@@ -184,6 +185,7 @@ func (c *conn) growLocked(s *stream, increment uint32) error {
 		return err
 	}
 	s.out.window += outWindow(increment)
+	c.send.largest = max(c.send.largest, s.out.window)
 	s.linkLocked()
 	return nil
 }
