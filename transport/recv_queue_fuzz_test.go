@@ -111,7 +111,7 @@ func (m *recvModel) arrive(way, n int) {
 	}
 	wantErr := error(nil)
 	if m.ended {
-		wantErr = errPeerDone
+		wantErr = errQueueEnded
 	}
 	var wake bool
 	var inc uint32
@@ -243,7 +243,7 @@ func (m *recvModel) overrun() {
 		return
 	}
 	over := int(m.granted-m.sent) + 1 + m.next()
-	if _, err := m.q.arrive(over, 0); err == nil || err == errPeerDone {
+	if _, err := m.q.arrive(over, 0); err == nil || err == errQueueEnded {
 		m.t.Fatalf("arrival of %d bytes in a window of %d: got %v, want an error", over, m.granted-m.sent, err)
 	}
 }
