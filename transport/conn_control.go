@@ -148,13 +148,18 @@ func (c *conn) onSettings(h frame.Header) error {
 	return nil
 }
 
+// maxWindowChecks is how often the windows of all streams are looked at because of SETTINGS, so that a peer cannot make these costly. One
+// that makes more of it necessary has broken no rule yet; if it does so later, it harms nobody.
+const maxWindowChecks = 100
+
 // checkWindowsLocked returns an error if the initial window makes that of a stream too large (RFC 9113 §6.9.2). It looks at the streams only
 // if the largest of their own windows would be too large, and then corrects what it knows of that.
 func (c *conn) checkWindowsLocked() error {
 	d := &c.send
-	if int64(d.largest)+d.initial <= frame.MaxWindow {
+	if int64(d.largest)+d.initial <= frame.MaxWindow || d.checks == maxWindowChecks {
 		return nil
 	}
+	d.checks++
 	d.largest = 0
 	for id, s := range c.streams {
 		if v := int64(s.out.window) + d.initial; v > frame.MaxWindow {

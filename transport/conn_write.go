@@ -42,6 +42,7 @@ type sendSide struct {
 	blocked   streamList // streams with bytes to send whose window is used up
 	window    outWindow  // of the connection
 	largest   outWindow  // no stream's window is larger beyond initial
+	checks    int        // how often the windows of all streams were looked at
 	initial   int64      // the peer's SETTINGS_INITIAL_WINDOW_SIZE
 	maxFrame  int        // the peer's SETTINGS_MAX_FRAME_SIZE
 	maxList   uint64     // the peer's SETTINGS_MAX_HEADER_LIST_SIZE
