@@ -6,6 +6,7 @@ package frame
 import (
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"google.golang.org/grpc/internal/bufpool"
 )
@@ -26,7 +27,7 @@ type Lender interface {
 	TakeBack()
 }
 
-// A Reader reads frames. It is used by one goroutine.
+// A Reader reads frames. It is used by one goroutine, but for Reads.
 type Reader struct {
 	src       Source
 	pool      bufpool.Pool // where the buffer comes from, and is while the source is silent
@@ -38,6 +39,8 @@ type Reader struct {
 	r, w int     // buffered bytes are (*buf)[r:w]
 	need int     // bytes to ask the source for whatever readAhead says: what is waited for, or the rest of the frame
 	left int     // payload bytes of the current frame that were not consumed yet
+
+	reads atomic.Uint64 // how often the source gave bytes
 }
 
 // NewReader returns a Reader whose buffer has the given size in bytes, raised so that a frame of the default maximum fits. Of
@@ -48,6 +51,9 @@ func NewReader(src Source, pool bufpool.Pool, size, maxSize int) *Reader {
 	r.readAhead = max(r.readAhead, 0)
 	return r
 }
+
+// Reads returns a number that grows whenever bytes arrive, many frames or part of one at a time. Anybody may call it.
+func (r *Reader) Reads() uint64 { return r.reads.Load() }
 
 // Lend implements Lender.
 func (r *Reader) Lend() []byte {
@@ -162,11 +168,21 @@ func (r *Reader) ReadFull(p []byte) error {
 		r.r += n
 	}
 	r.left -= len(p)
-	if n == len(p) {
-		return nil
+	for n < len(p) {
+		got, err := r.src.Read(p[n:])
+		r.arrived(got)
+		if n += got; err != nil && n < len(p) {
+			return unexpected(err)
+		}
 	}
-	_, err := io.ReadFull(r.src, p[n:])
-	return unexpected(err)
+	return nil
+}
+
+// arrived counts a read.
+func (r *Reader) arrived(n int) {
+	if n > 0 {
+		r.reads.Store(r.reads.Load() + 1) // there is one writer
+	}
 }
 
 // ReadRaw consumes len(p) bytes that are no frame: a client's preface. p must fit into the buffer.
@@ -206,6 +222,7 @@ func (r *Reader) buffer(n int) error {
 			end := min(len(*r.buf), max(r.r+max(n, r.left), r.w+r.readAhead))
 			got, err = r.src.Read((*r.buf)[r.w:end])
 		}
+		r.arrived(got)
 		r.w += got
 		if err != nil && r.w-r.r < n {
 			if r.w > r.r || r.left > 0 {
