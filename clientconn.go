@@ -56,6 +56,8 @@ type ClientConn struct {
 	idle  idleness
 	live  atomic.Pointer[activeChannel] // nil while the channel is idle; changed under mu
 
+	pingSpace atomic.Int64 // nanoseconds that keepalive pings have to be apart because a server said so; 0 if none did
+
 	mu        sync.Mutex // guards the fields below
 	closed    bool
 	idleTimer *time.Timer

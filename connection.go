@@ -4,6 +4,7 @@ package grpc
 
 import (
 	"context"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/internal/unixresolver"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/status"
@@ -28,6 +30,7 @@ type connection struct {
 	creds     []credentials.PerRPCCredentials // of the channel
 	secure    bool                            // the transport credentials say so
 	watch     connWatch
+	keepalive keepalive.ClientParameters
 	gone      atomic.Bool // it takes no more calls
 }
 
@@ -35,6 +38,7 @@ type connection struct {
 func (c *connection) Draining(r transport.GoAwayReason) {
 	if r.TooManyPings() {
 		logger.Errorf("Client received GoAway with error code ENHANCE_YOUR_CALM and debug data equal to ASCII \"too_many_pings\".")
+		c.sc.ac.cc.spacePings(c.keepalive.Time)
 	}
 	c.leave()
 }
@@ -132,12 +136,38 @@ func (sc *subchannel) dial(ctx context.Context, addr resolver.Address) (*connect
 		scheme = "https"
 	}
 	c.watch.begin(ctx, o.statsHandlers, true, s.Conn.RemoteAddr(), s.Conn.LocalAddr())
-	c.t, err = transport.NewClient(ctx, s.Conn, transport.ClientOptions{ConnOptions: o.conn, Scheme: scheme, UserAgent: o.userAgent()}, c)
+	c.keepalive = cc.keepaliveParameters()
+	c.t, err = transport.NewClient(ctx, s.Conn, transport.ClientOptions{
+		ConnOptions: o.conn, Scheme: scheme, UserAgent: o.userAgent(), Keepalive: c.keepalive,
+	}, c)
 	if err != nil {
 		c.watch.end()
 		return nil, err
 	}
 	return c, nil
+}
+
+// keepaliveParameters returns how a new connection of the channel sends pings.
+func (cc *ClientConn) keepaliveParameters() keepalive.ClientParameters {
+	p := cc.opts.keepalive
+	if p.Time > 0 {
+		p.Time = max(p.Time, minKeepaliveTime, time.Duration(cc.pingSpace.Load()))
+	}
+	return p
+}
+
+// minKeepaliveTime is the least time between keepalive pings of a client (gRFC A8).
+const minKeepaliveTime = 10 * time.Second
+
+// spacePings makes later connections send half as many pings as one that sent them at the interval d, since that was too many for the
+// server (gRFC A8).
+func (cc *ClientConn) spacePings(d time.Duration) {
+	for {
+		old := cc.pingSpace.Load()
+		if d <= 0 || d > math.MaxInt64/2 || old >= int64(2*d) || cc.pingSpace.CompareAndSwap(old, int64(2*d)) {
+			return
+		}
+	}
 }
 
 // bundle returns the credentials bundle of the subchannel or its channel, nil if there is none.

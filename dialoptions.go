@@ -277,9 +277,14 @@ func WithConnectParams(p ConnectParams) DialOption {
 	return dialOption(func(o *dialOptions) { o.backoff, o.minConnectTimeout = p.Backoff, p.MinConnectTimeout })
 }
 
-// WithKeepaliveParams returns an option that sets how the channel finds out that a silent connection is dead. A Time below 10 seconds
-// is raised to that.
+// WithKeepaliveParams returns an option that makes the channel send pings over connections on which nothing is received, and give up those
+// on which nothing is received then either: their calls fail with the code Unavailable. By default there are no pings. A Time of less
+// than 10 seconds is raised to that. Where the server finds the pings too many, later connections of the channel send half as many (gRFC
+// A8).
 func WithKeepaliveParams(kp keepalive.ClientParameters) DialOption {
+	if kp.Time > 0 && kp.Time < minKeepaliveTime {
+		logger.Warningf("WithKeepaliveParams: Time of %v is raised to %v", kp.Time, minKeepaliveTime)
+	}
 	return dialOption(func(o *dialOptions) { o.keepalive = kp })
 }
 

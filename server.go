@@ -280,7 +280,7 @@ func (s *Server) setUp(nc net.Conn) (*serverConn, error) {
 	c.watch.begin(context.Background(), s.opts.statsHandlers, false, secured.RemoteAddr(), secured.LocalAddr())
 	c.t, err = transport.NewServer(secured, transport.ServerOptions{
 		ConnOptions: s.opts.conn, MaxConcurrentStreams: s.opts.maxConcurrentStreams, HeaderTableSize: s.opts.headerTableSize,
-		MaxMessageSize: s.opts.maxReceive, Context: c.watch.ctx,
+		MaxMessageSize: s.opts.maxReceive, Context: c.watch.ctx, Keepalive: s.opts.keepalive, Enforcement: s.opts.enforcement,
 		Peer: &peer.Peer{Addr: secured.RemoteAddr(), LocalAddr: secured.LocalAddr(), AuthInfo: auth},
 	}, c)
 	if err != nil {

@@ -231,13 +231,18 @@ func RPCDecompressor(dc Decompressor) ServerOption {
 	return serverOption(func(o *serverOptions) { o.decompressor = dc })
 }
 
-// KeepaliveParams returns an option that sets how the server finds out that a silent connection is dead, and how old connections may
-// become.
+// KeepaliveParams returns an option that sets how the server finds out that a silent connection is dead, and how long connections may be
+// idle and how old they may become. By default, a connection on which nothing was received for 2 hours is sent a ping, and is closed if
+// nothing is received for 20 seconds more; idleness and age have no limit. A Time of less than a second is raised to that.
 func KeepaliveParams(kp keepalive.ServerParameters) ServerOption {
+	if kp.Time > 0 && kp.Time < time.Second {
+		logger.Warningf("KeepaliveParams: Time of %v is raised to %v", kp.Time, time.Second)
+	}
 	return serverOption(func(o *serverOptions) { o.keepalive = kp })
 }
 
-// KeepaliveEnforcementPolicy returns an option that sets how often clients may send keepalive pings.
+// KeepaliveEnforcementPolicy returns an option that sets how often clients may send pings: by default, every 5 minutes while they have a
+// call, and every 2 hours otherwise. Clients that send more lose their connection.
 func KeepaliveEnforcementPolicy(kep keepalive.EnforcementPolicy) ServerOption {
 	return serverOption(func(o *serverOptions) { o.enforcement = kep })
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/transport/internal/frame"
 )
@@ -25,11 +26,13 @@ type ClientOptions struct {
 	ConnOptions
 	Scheme    string // the value of :scheme, "http" or "https"
 	UserAgent string
+	Keepalive keepalive.ClientParameters
 }
 
 // ClientEvents is told what becomes of a connection. The methods are called without locks and must not block.
 type ClientEvents interface {
-	// Draining says that the connection takes no more calls because of a GOAWAY, or because it has run out of stream ids.
+	// Draining says that the connection takes no more calls because of a GOAWAY, or because it has run out of stream ids. It may be called
+	// again with another reason.
 	Draining(reason GoAwayReason)
 	// Closed says that the connection is closed. It is called once, with or without Draining before.
 	Closed(err error)
@@ -43,7 +46,7 @@ type GoAwayReason struct {
 
 // TooManyPings reports whether the server was annoyed by keepalive pings (gRFC A8).
 func (r GoAwayReason) TooManyPings() bool {
-	return frame.ErrCode(r.Code) == frame.EnhanceYourCalm && r.Debug == "too_many_pings"
+	return frame.ErrCode(r.Code) == frame.EnhanceYourCalm && r.Debug == tooManyPings
 }
 
 // A Client is the client's end of a connection. Its methods may be called concurrently.
@@ -73,6 +76,7 @@ func NewClient(ctx context.Context, nc net.Conn, o ClientOptions, events ClientE
 		nextID: 1, maxStreams: streamsBeforeSettings, goAwayID: math.MaxUint32,
 	}
 	t.init(nc, t, o.ConnOptions)
+	t.setKeepalive(clientKeepalive(o.Keepalive))
 	t.start(frame.AppendSettings([]byte(frame.Preface), append(o.settings(), frame.Setting{ID: frame.EnablePush, Value: 0})))
 	go t.readLoop() // owned by the connection; ends with it
 	select {
@@ -80,7 +84,7 @@ func NewClient(ctx context.Context, nc net.Conn, o ClientOptions, events ClientE
 	case <-t.done:
 	case <-ctx.Done():
 		err := connectionErrorf(true, ctx.Err(), "failed to receive server preface within timeout")
-		t.close(err, frame.NoError, "", false)
+		t.close(err, frame.SettingsTimeout, "no SETTINGS from the server in time", false)
 		<-t.done
 		return nil, err
 	}
@@ -88,6 +92,7 @@ func NewClient(ctx context.Context, nc net.Conn, o ClientOptions, events ClientE
 		return nil, t.Err()
 	}
 	t.watch()
+	t.tick()
 	return t, nil
 }
 
@@ -199,6 +204,9 @@ func (t *Client) open(ctx context.Context, s *ClientStream, h *requestHeader, m 
 	}
 	t.send.buf = frame.AppendHeaderBlock(t.send.buf, s.id, f, t.send.blocks.request(h), min(t.send.maxFrame, frame.DefaultMaxSize))
 	t.addLocked(&s.stream)
+	if t.clock.dormant {
+		t.awakeLocked()
+	}
 	if m != nil {
 		t.sendMessageLocked(&s.stream, m, end)
 	}
@@ -314,7 +322,7 @@ func (t *Client) peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) err
 		}
 	}
 	t.mu.Unlock()
-	if first {
+	if first || reason.TooManyPings() {
 		t.events.Draining(reason)
 	}
 	for _, s := range dropped {
@@ -333,6 +341,14 @@ func (t *Client) pingAck([8]byte) {}
 
 // removedLocked implements role.
 func (t *Client) removedLocked(*stream) { t.waiters.wake(t.maxStreams - int64(len(t.streams))) }
+
+// tickLocked implements role: a client keeps its connection as long as the server does.
+func (t *Client) tickLocked(time.Duration) (time.Duration, *ending) { return never, nil }
+
+// pingError implements role.
+func (t *Client) pingError(time.Duration) error {
+	return connectionErrorf(true, nil, "keepalive ping failed to receive ACK within timeout")
+}
 
 // lastIDLocked implements role: a client takes no streams.
 func (t *Client) lastIDLocked() uint32 { return 0 }

@@ -41,6 +41,10 @@ type role interface {
 	pingAck(data [8]byte)
 	// removedLocked says that a stream was taken out of the table.
 	removedLocked(s *stream)
+	// tickLocked does what has to be done now, and says when it wants to be called again, or why the connection has to end.
+	tickLocked(now time.Duration) (due time.Duration, end *ending)
+	// pingError makes the error of a connection whose peer has not answered a keepalive PING within the timeout.
+	pingError(timeout time.Duration) error
 	// lastIDLocked returns the last stream of the peer's that this side may have acted on.
 	lastIDLocked() uint32
 	// drainedLocked reports whether a draining connection has done all it was kept for.
@@ -58,6 +62,7 @@ type conn struct {
 	parts   atomic.Int32  // goroutines that still use nc; the last one closes it
 	done    chan struct{} // closed when nc is closed and both goroutines have ended
 	direct  *socketWriter // writes without waiting; nil if nc cannot
+	socket  net.Conn      // nc or what it is made of; nil if that is no socket
 	link    link          // what is known about the network
 	read    readSide      // belongs to the read goroutine
 
@@ -66,6 +71,7 @@ type conn struct {
 	err     error // why the connection was closed
 	streams map[uint32]*stream
 	send    sendSide
+	clock   clock
 	kill    *time.Timer // closes nc when closeGrace is over
 }
 
@@ -73,12 +79,13 @@ type conn struct {
 func (c *conn) init(nc net.Conn, r role, opts ConnOptions) {
 	c.nc, c.role, c.opts = nc, r, opts
 	c.vectors = writesVectors(nc)
-	c.direct = newSocketWriter(nc)
+	c.direct, c.socket = newSocketWriter(nc), socketOf(nc)
 	c.done = make(chan struct{})
 	c.streams = make(map[uint32]*stream)
 	c.send.init()
 	c.link.init(opts.StreamWindow, opts.StaticWindows)
 	c.read.init(newSource(nc), opts)
+	c.clock.due = never
 }
 
 // start starts the read goroutine, after what is to be written first was queued.
@@ -193,14 +200,25 @@ func (c *conn) close(err error, code frame.ErrCode, debug string, linger bool) {
 		s.out.signal()
 		c.role.removedLocked(s)
 	}
-	c.send.buf = frame.AppendGoAway(c.send.buf, c.role.lastIDLocked(), code, debug[:min(len(debug), maxDebugData)])
+	if code != frame.NoError || !c.send.saidLast {
+		c.send.buf = frame.AppendGoAway(c.send.buf, c.role.lastIDLocked(), code, debug[:min(len(debug), maxDebugData)])
+	}
 	c.send.linger = linger
-	c.kill = time.AfterFunc(closeGrace, func() { c.nc.Close() })
+	c.kill = time.AfterFunc(closeGrace, c.cut)
+	c.clock.stopLocked()
 	c.unlock()
 	for _, s := range streams {
 		s.side.aborted(abort{conn: err})
 	}
 	c.role.closed(err)
+}
+
+// cut closes the network connection without regard to what waits to be written.
+func (c *conn) cut() {
+	if c.socket != nil {
+		c.socket.Close() // TLS would say good-bye first, for which it waits
+	}
+	c.nc.Close()
 }
 
 // maxDebugData is how many bytes of a GOAWAY's debug data are sent.

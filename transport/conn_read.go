@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"google.golang.org/grpc/transport/internal/frame"
 )
@@ -42,16 +44,23 @@ func (r *readSide) init(src frame.Source, o ConnOptions) {
 }
 
 // readLoop is the read goroutine. It ends with the connection.
-func (c *conn) readLoop() {
+func (c *conn) readLoop() { c.endReading(c.readFrames()) }
+
+// endReading ends the connection, because of err, and the use that the read goroutine has for it.
+func (c *conn) endReading(err error) {
 	defer c.leave()
-	err := c.readFrames()
-	if fault := (*frame.Error)(nil); errors.As(err, &fault) {
+	fault := (*frame.Error)(nil)
+	switch {
+	case errors.As(err, &fault):
 		c.close(c.role.readError(fault), fault.Code, fault.Text, true)
-	} else {
+	case errors.Is(err, os.ErrDeadlineExceeded): // there is none but for the handshake
+		c.close(c.role.readError(err), frame.SettingsTimeout, "no preface and SETTINGS in time", false)
+	default:
 		c.close(c.role.readError(err), frame.NoError, "", false)
 	}
 	// Bytes that nobody reads would make the system reset the connection and throw away what was written last. This ends at the
 	// latest when the timer of close does.
+	_ = c.nc.SetReadDeadline(time.Time{})
 	_, _ = io.Copy(io.Discard, c.nc)
 	c.read.frames.Close()
 }

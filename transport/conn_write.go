@@ -7,8 +7,8 @@
 package transport
 
 import (
-	"net"
 	"runtime"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/transport/internal/frame"
@@ -49,17 +49,19 @@ type sendSide struct {
 	blocks    blockEncoder
 	writer    writerState
 	wake      chan struct{} // wakes the parked write goroutine; one slot, filled only when it is parked; closed to end it
-	parks     uint64        // how often writing has come to an end
-	retireAt  uint64        // parks when timer was started
+	writes    uint64        // how often writing has begun, or got on
+	retireAt  uint64        // writes when timer was started
 	retiring  bool          // timer is running
 	timer     *time.Timer
-	linger    bool                 // leave the socket to the peer when all is written
-	peerBytes int                  // bytes of buf that the peer has caused
-	room      chan struct{}        // made by the read goroutine when it waits for peerBytes to shrink; closed when they have
-	company   int                  // how many more ends of calls are left to the write goroutine because streams have overlapped
-	spare     []byte               // memory for buf while a caller writes
-	resets    [recentResets]uint32 // the streams that were reset last
-	nextReset int
+	linger    bool          // leave the socket to the peer when all is written
+	saidLast  bool          // a GOAWAY has named the last stream that this side acts on
+	peerBytes int           // bytes of buf that the peer has caused
+	spoke     bool          // other bytes were sent since the peer's last PING
+	room      chan struct{} // made by the read goroutine when it waits for peerBytes to shrink; closed when they have
+	company   int           // how many more ends of calls are left to the write goroutine because streams have overlapped
+	spare     []byte        // memory for buf while a caller writes
+	resets    []uint32      // the streams that were reset last, at most recentResets
+	nextReset int           // where the next one goes
 }
 
 // A dataFrame is the DATA frame at the end of sendSide.buf, which more data of its stream may join.
@@ -106,18 +108,22 @@ func (d *sendSide) unblock() {
 // reset appends a RST_STREAM, and remembers it for a while.
 func (d *sendSide) reset(id uint32, code frame.ErrCode) {
 	d.buf = frame.AppendRSTStream(d.buf, id, code)
+	d.ignore(id)
+}
+
+// ignore remembers for a while that what the peer still sends on a stream is of no interest.
+func (d *sendSide) ignore(id uint32) {
+	if len(d.resets) < recentResets {
+		d.resets = append(d.resets, id)
+		return
+	}
 	d.resets[d.nextReset%recentResets] = id
 	d.nextReset++
 }
 
 // wasReset reports whether this side has reset the stream lately.
 func (d *sendSide) wasReset(id uint32) bool {
-	for _, r := range d.resets {
-		if r == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(d.resets, id)
 }
 
 // mayLocked returns how many bytes the stream may send by the windows.
@@ -253,7 +259,7 @@ func (c *conn) flushLocked() {
 		d.spare = b[:0]
 	}
 	d.writer = before
-	d.parks++
+	d.writes++
 	if !d.retiring {
 		d.retireLater(c)
 	}
@@ -264,6 +270,9 @@ func (c *conn) flushLocked() {
 // takeBuffer takes what is waiting in one piece; next is the memory for what comes now.
 func (d *sendSide) takeBuffer(next []byte) []byte {
 	b := d.buf
+	if len(b) > d.peerBytes {
+		d.spoke = true
+	}
 	d.buf, d.lastData = next, dataFrame{}
 	d.peerBytes = 0
 	if d.room != nil {
@@ -271,50 +280,6 @@ func (d *sendSide) takeBuffer(next []byte) []byte {
 		d.room = nil
 	}
 	return b
-}
-
-// A batch is what is written at once. It belongs to the write goroutine.
-type batch struct {
-	flat   []byte        // the bytes that were copied
-	cut    int           // how many of them are in pieces
-	pieces net.Buffers   // flat cut into pieces, with payloads that are referred to in between; empty if there are none
-	rest   net.Buffers   // what is left of pieces while they are written
-	held   []*OutMessage // messages that pieces refer to
-}
-
-// refer adds a payload that stays where it is; flat is all that was copied so far.
-func (b *batch) refer(flat, payload []byte) {
-	if len(flat) > b.cut {
-		b.pieces = append(b.pieces, flat[b.cut:])
-	}
-	b.pieces = append(b.pieces, payload)
-	b.cut = len(flat)
-}
-
-func (b *batch) write(nc net.Conn) error {
-	if len(b.pieces) == 0 {
-		_, err := nc.Write(b.flat)
-		return err
-	}
-	if len(b.flat) > b.cut {
-		b.pieces = append(b.pieces, b.flat[b.cut:])
-	}
-	b.rest = b.pieces
-	_, err := b.rest.WriteTo(nc)
-	return err
-}
-
-// reset frees what was written.
-func (b *batch) reset() {
-	for i, m := range b.held {
-		m.Free()
-		b.held[i] = nil
-	}
-	clear(b.pieces)
-	b.pieces, b.held, b.cut = b.pieces[:0], b.held[:0], 0
-	if b.flat = b.flat[:0]; cap(b.flat) > keptBuffer {
-		b.flat = nil
-	}
 }
 
 // writeLoop is the write goroutine.
@@ -330,12 +295,14 @@ func (c *conn) writeLoop(wake <-chan struct{}) {
 		c.gatherCompanyLocked()
 		last := c.state == connClosed
 		c.gatherLocked(b)
+		c.send.writes++
+		c.watchWriteLocked()
 		drained := c.drainedLocked()
 		c.mu.Unlock()
 		if last {
 			_ = c.nc.SetWriteDeadline(time.Now().Add(closeGrace)) // a net.Conn without deadlines is closed by the timer
 		}
-		err := b.write(c.nc)
+		err := c.write(b)
 		b.reset()
 		if last {
 			c.finishWriting(err)
@@ -371,7 +338,6 @@ func (c *conn) gatherCompanyLocked() {
 func (c *conn) parkLocked(wake <-chan struct{}) bool {
 	d := &c.send
 	d.writer = writerParked
-	d.parks++
 	if !d.retiring {
 		d.retireLater(c)
 	}
@@ -386,7 +352,7 @@ const idleWriter = time.Second
 
 // retireLater sees to it that the write goroutine ends, and the buffers with it, if nothing is written for a while.
 func (d *sendSide) retireLater(c *conn) {
-	d.retiring, d.retireAt = true, d.parks
+	d.retiring, d.retireAt = true, d.writes
 	if d.timer == nil {
 		d.timer = time.AfterFunc(idleWriter, c.retireWriter)
 	} else {
@@ -402,7 +368,7 @@ func (c *conn) retireWriter() {
 	d.retiring = false
 	switch {
 	case d.writer == writerRunning || c.state == connClosed:
-	case d.parks != d.retireAt:
+	case d.writes != d.retireAt:
 		d.retireLater(c)
 	default:
 		d.buf, d.spare = nil, nil

@@ -118,7 +118,7 @@ func (w *blockWriter) resize(n uint64)  { w.integer(0x20, 5, n) }
 const (
 	incremental = 0x40
 	plainly     = 0
-	never       = 0x10
+	neverIndex  = 0x10
 )
 
 // literal writes a field whose name is at index, or name if index is 0.
@@ -145,8 +145,8 @@ func TestScanBlock(t *testing.T) {
 		{"indexed", func(w *blockWriter) { w.indexed(2); w.indexed(62) }, 2, true},
 		{"large index", func(w *blockWriter) { w.indexed(127); w.indexed(1000) }, 5, true},
 		{"literal", func(w *blockWriter) { w.literal(plainly, 0, "n", "v", false) }, 0, true},
-		{"literal never indexed", func(w *blockWriter) { w.literal(never, 0, "n", "v", true) }, 0, true},
-		{"literal with an indexed name", func(w *blockWriter) { w.literal(plainly, 62, "", "v", false); w.literal(never, 5, "", long, true) }, 0, true},
+		{"literal never indexed", func(w *blockWriter) { w.literal(neverIndex, 0, "n", "v", true) }, 0, true},
+		{"literal with an indexed name", func(w *blockWriter) { w.literal(plainly, 62, "", "v", false); w.literal(neverIndex, 5, "", long, true) }, 0, true},
 		{"indexed, literal, indexed", func(w *blockWriter) { w.indexed(2); w.literal(plainly, 0, "n", long, false); w.indexed(3) }, 1, true},
 		{"empty strings", func(w *blockWriter) { w.indexed(2); w.literal(plainly, 0, "", "", false) }, 1, true},
 		{"incremental", func(w *blockWriter) { w.indexed(2); w.literal(incremental, 0, "n", "v", false) }, 1, false},
@@ -393,7 +393,7 @@ func scriptBlocks(script []byte) (blocks [][]byte) {
 			w.indexed(uint64(next()))
 		case 2, 3, 4:
 			a := next()
-			w.literal([]byte{incremental, plainly, never}[op%11-2], 0, names[a&7], values[a>>3&7], a&0x80 != 0)
+			w.literal([]byte{incremental, plainly, neverIndex}[op%11-2], 0, names[a&7], values[a>>3&7], a&0x80 != 0)
 		case 5, 6:
 			a := next()
 			w.literal([]byte{incremental, plainly}[op%11-5], uint64(next()), "", values[a&7], a&0x80 != 0)

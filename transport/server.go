@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"net"
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/transport/internal/frame"
 )
@@ -22,6 +24,8 @@ type ServerOptions struct {
 	MaxMessageSize       int             // bytes; larger messages of requests are refused
 	Context              context.Context // the context of the connection, whose values those of calls inherit
 	Peer                 *peer.Peer      // who the client is
+	Keepalive            keepalive.ServerParameters
+	Enforcement          keepalive.EnforcementPolicy
 }
 
 // A Handler takes the streams of a connection.
@@ -38,14 +42,17 @@ type Server struct {
 	conn
 	o       ServerOptions
 	handler Handler
+	topID   uint32     // the last stream that the client has opened; of the read goroutine
+	pings   pingPolicy // of the read goroutine
 
 	// Guarded by conn.mu.
-	lastID  uint32 // the last stream that the client has opened
-	takenID uint32 // the last one that this side has not ignored: the last GOAWAY of a drain names it, and none may name a later one
-	slots   int    // streams that are open, or whose handlers have not returned
-	drain   drainStep
-	reason  string      // why the connection is drained
-	drainer *time.Timer // ends the wait for the acknowledgement of drainPing; nil if there is none
+	lastID   uint32 // the last stream that this side may have acted on
+	slots    int    // streams that are open, or whose handlers have not returned
+	drain    drainStep
+	ready    bool          // NewServer has succeeded: handler is to hear of the end
+	reason   string        // why the connection is drained
+	drainBy  time.Duration // when the acknowledgement of drainPing is not waited for any longer, by link.now
+	lifetime lifetime
 }
 
 // drainStep tells how far a graceful drain has come (RFC 9113 §6.8).
@@ -69,6 +76,9 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	o.setDefaults()
 	t := &Server{o: o, handler: handler}
 	t.init(nc, t, o.ConnOptions)
+	t.setKeepalive(serverKeepalive(o.Keepalive))
+	t.pings.init(o.Enforcement)
+	t.lifetime.init(o.Keepalive, rand.Float64())
 	settings := o.settings()
 	if o.MaxConcurrentStreams != 0 {
 		settings = append(settings, frame.Setting{ID: frame.MaxConcurrentStreams, Value: o.MaxConcurrentStreams})
@@ -79,25 +89,37 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	}
 	t.start(frame.AppendSettings(nil, settings))
 	if err := t.readPreface(); err != nil {
-		t.close(err, frame.ProtocolError, "bad client preface", false)
-		t.read.frames.Close()
-		t.leave()
+		t.endReading(err)
+		<-t.done
+		return nil, t.err
+	}
+	t.mu.Lock()
+	t.ready = true
+	err := t.err
+	t.mu.Unlock()
+	if err != nil { // it cannot be written to
+		t.endReading(err)
 		<-t.done
 		return nil, err
 	}
+	t.tick()
 	return t, nil
 }
 
-// readPreface reads the client's preface and its SETTINGS.
+// readPreface reads the client's preface, which SETTINGS are a part of (RFC 9113 §3.4).
 func (t *Server) readPreface() error {
 	preface := make([]byte, len(frame.Preface))
 	if err := t.read.frames.ReadRaw(preface); err != nil {
-		return connectionErrorf(false, err, "transport: http2Server.HandleStreams failed to receive the preface from client: %v", err)
+		return err
 	}
 	if string(preface) != frame.Preface {
-		return connectionErrorf(false, nil, "transport: http2Server.HandleStreams received bogus greeting from client: %q", preface)
+		return faultf(frame.ProtocolError, "bogus greeting from client: %q", preface)
 	}
-	return nil
+	h, err := t.read.frames.Next()
+	if err != nil {
+		return err
+	}
+	return t.handle(h)
 }
 
 // Serve reads the connection until it ends. It is the read goroutine.
@@ -119,25 +141,28 @@ func (t *Server) Close(err error) {
 func (t *Server) Drain(reason string) {
 	t.mu.Lock()
 	defer t.unlock()
+	t.startDrainLocked(reason)
+}
+
+func (t *Server) startDrainLocked(reason string) {
 	if t.drain != drainNone || t.state == connClosed {
 		return
 	}
 	t.drain, t.reason = drainSaid, reason
 	t.send.buf = frame.AppendGoAway(t.send.buf, math.MaxInt32, frame.NoError, reason)
 	t.send.buf = frame.AppendPing(t.send.buf, 0, drainPing)
-	t.drainer = time.AfterFunc(drainWait, t.finishDrain)
+	t.drainBy = later(t.link.now(), drainWait)
+	t.dueLocked(t.drainBy)
 }
 
-// finishDrain sends the second GOAWAY, which names the last stream.
-func (t *Server) finishDrain() {
-	t.mu.Lock()
-	defer t.unlock()
+// finishDrainLocked sends the second GOAWAY, which names the last stream.
+func (t *Server) finishDrainLocked() {
 	if t.drain != drainSaid || t.state == connClosed {
 		return
 	}
-	t.drainer.Stop()
 	t.drain, t.state = drainFinal, connDraining
-	t.send.buf = frame.AppendGoAway(t.send.buf, t.takenID, frame.NoError, t.reason)
+	t.send.buf = frame.AppendGoAway(t.send.buf, t.lastID, frame.NoError, t.reason)
+	t.send.saidLast = true
 }
 
 // headers implements role: it opens a stream, or ends the request of one.
@@ -148,15 +173,8 @@ func (t *Server) headers(id uint32, h *head, tooLarge, end bool) error {
 	if id == 0 || id%2 == 0 {
 		return faultf(frame.ProtocolError, "HEADERS on stream %d, which is not a client's", id)
 	}
-	t.mu.Lock()
-	last, final := t.lastID, t.drain == drainFinal
-	if id > last {
-		t.lastID = id
-		if !final {
-			t.takenID = id
-		}
-	}
-	t.mu.Unlock()
+	last := t.topID
+	t.topID = max(id, last)
 	switch {
 	case id <= last && t.wasReset(id):
 		return nil // the client does not know yet
@@ -164,8 +182,6 @@ func (t *Server) headers(id uint32, h *head, tooLarge, end bool) error {
 		return faultf(frame.StreamClosed, "HEADERS on stream %d, which is closed", id)
 	case id < last:
 		return faultf(frame.ProtocolError, "HEADERS on stream %d, which is below the last one, %d", id, last)
-	case final:
-		return nil // the client learns from the GOAWAY that nobody acted on it
 	}
 	return t.accept(id, h, tooLarge, end)
 }
@@ -174,6 +190,17 @@ func (t *Server) wasReset(id uint32) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.send.wasReset(id)
+}
+
+// takeLocked notes that this side acts on a new stream. It returns false if it must not, since the client was told that it does not; what
+// comes on the stream is ignored then.
+func (t *Server) takeLocked(id uint32) bool {
+	if t.drain == drainFinal {
+		t.send.ignore(id)
+		return false
+	}
+	t.lastID = id
+	return true
 }
 
 // requestTrailers takes a header block on a stream that is open: legal in HTTP/2, without meaning in gRPC.
@@ -213,6 +240,10 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		t.mu.Unlock()
 		return ErrConnClosing
 	}
+	if !t.takeLocked(id) {
+		t.mu.Unlock()
+		return nil
+	}
 	if limit := t.o.MaxConcurrentStreams; limit != 0 && int64(t.slots) >= int64(limit) {
 		before := len(t.send.buf)
 		t.send.reset(id, frame.RefusedStream)
@@ -238,7 +269,9 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 func (t *Server) refuse(id uint32, code frame.ErrCode) {
 	t.mu.Lock()
 	before := len(t.send.buf)
-	t.send.reset(id, code)
+	if t.takeLocked(id) {
+		t.send.reset(id, code)
+	}
 	t.caused(before)
 }
 
@@ -278,6 +311,10 @@ func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *re
 // answer ends a stream that was not opened with a complete response.
 func (t *Server) answer(id uint32, r *refusal, end bool) {
 	t.mu.Lock()
+	if !t.takeLocked(id) {
+		t.mu.Unlock()
+		return
+	}
 	before := len(t.send.buf)
 	block := t.send.blocks.refusal(r)
 	t.send.buf = frame.AppendHeaderBlock(t.send.buf, id, frame.EndStream, block, frame.DefaultMaxSize)
@@ -289,9 +326,7 @@ func (t *Server) answer(id uint32, r *refusal, end bool) {
 
 // idle implements role.
 func (t *Server) idle(id uint32) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return id%2 == 0 || id > t.lastID
+	return id%2 == 0 || id > t.topID
 }
 
 // settings implements role.
@@ -301,35 +336,59 @@ func (t *Server) settings(int64) {}
 func (t *Server) peerGoAway(uint32, frame.ErrCode, []byte) error { return nil }
 
 // ping implements role.
-func (t *Server) ping() error { return nil }
+func (t *Server) ping() error {
+	t.mu.Lock()
+	spoke, idle := t.send.spoke, len(t.streams) == 0
+	t.send.spoke = false
+	t.mu.Unlock()
+	if !t.pings.allows(t.link.now(), spoke, idle) {
+		return faultf(frame.EnhanceYourCalm, tooManyPings)
+	}
+	return nil
+}
 
 // pingAck implements role.
 func (t *Server) pingAck(data [8]byte) {
 	if data == drainPing {
-		t.finishDrain()
+		t.mu.Lock()
+		t.finishDrainLocked()
+		t.unlock()
 	}
 }
 
 // removedLocked implements role.
-func (t *Server) removedLocked(s *stream) { s.side.(*ServerStream).letGoLocked() }
+func (t *Server) removedLocked(s *stream) {
+	s.side.(*ServerStream).letGoLocked()
+	if t.lifetime.idle != never && len(t.streams) == 0 {
+		t.lifetime.idleSince = t.link.now()
+	}
+}
+
+// pingError implements role.
+func (t *Server) pingError(timeout time.Duration) error {
+	return connectionErrorf(true, nil, "transport: keepalive ping has had no answer within %v", timeout)
+}
 
 // lastIDLocked implements role.
-func (t *Server) lastIDLocked() uint32 { return t.takenID }
+func (t *Server) lastIDLocked() uint32 { return t.lastID }
 
 // drainedLocked implements role.
 func (t *Server) drainedLocked() bool { return t.drain == drainFinal }
 
 // readError implements role.
 func (t *Server) readError(err error) error {
+	if !t.read.settled {
+		return connectionErrorf(false, err, "transport: http2Server.HandleStreams failed to receive the preface from client: %v", err)
+	}
 	return connectionErrorf(true, err, "error reading from client: %v", err)
 }
 
 // closed implements role.
 func (t *Server) closed(err error) {
 	t.mu.Lock()
-	if t.drainer != nil {
-		t.drainer.Stop()
-	}
+	ready := t.ready
 	t.mu.Unlock()
-	t.handler.Closed(err)
+	if ready {
+		t.handler.Closed(err)
+	}
 }

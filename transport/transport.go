@@ -29,6 +29,7 @@ type ConnOptions struct {
 	StreamWindow      int64          // bytes; the initial window of each stream; 0 means 65535
 	ConnWindow        int64          // bytes; the initial window of the connection; 0 means 1 MiB
 	StaticWindows     bool           // keeps the windows from growing with what the link can carry
+	StallTimeout      time.Duration  // how long writing may make no progress before the connection is closed; 0 means 20 seconds
 	MaxHeaderListSize *uint32        // bytes; the largest header list that is accepted; nil means 16 MiB, which the peer is not told
 }
 
@@ -49,6 +50,7 @@ func (o *ConnOptions) setDefaults() {
 	if o.ConnWindow == 0 {
 		o.ConnWindow = defaultConnWindow
 	}
+	o.StallTimeout = orDefault(o.StallTimeout, defaultStallTimeout)
 }
 
 // maxHeaderList returns the largest header list, in bytes, that is accepted.
