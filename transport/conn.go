@@ -93,6 +93,7 @@ func (c *conn) start(first []byte) {
 	c.parts.Add(1)
 	c.mu.Lock()
 	c.send.buf = append(c.send.buf, c.greeting(first)...)
+	c.send.peerBytes = len(c.send.buf) // it answers that the peer has come
 	c.unlock()
 }
 
