@@ -271,6 +271,9 @@ func (t *Client) headers(id uint32, h *head, tooLarge, end bool) error {
 		}
 		return nil
 	}
+	if end {
+		t.read.last = nil // it is over, and must not be kept
+	}
 	s.side.(*ClientStream).headers(h, tooLarge, end)
 	return nil
 }

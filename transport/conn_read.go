@@ -233,9 +233,15 @@ func (c *conn) streamData(s *stream, h frame.Header, n, pad int) error {
 		return err
 	}
 	if h.Flags.Has(frame.EndStream) {
-		s.side.ended()
+		c.peerEnded(s)
 	}
 	return nil
+}
+
+// peerEnded says that the peer has ended the stream. Hardly a frame of it follows, so that it is not kept for that.
+func (c *conn) peerEnded(s *stream) {
+	c.read.last = nil
+	s.side.ended()
 }
 
 // wholeData takes the payload of a DATA frame for a stream.
@@ -246,7 +252,7 @@ func (c *conn) wholeData(s *stream, h frame.Header, p []byte) error {
 	}
 	s.received(increment, wake)
 	if h.Flags.Has(frame.EndStream) {
-		s.side.ended()
+		c.peerEnded(s)
 	}
 	return nil
 }

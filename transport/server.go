@@ -215,7 +215,7 @@ func (t *Server) requestTrailers(s *stream, h *head, end bool) error {
 	case h.trailerFault() != "":
 		t.abort(s, frame.ProtocolError, h.trailerFault())
 	default:
-		s.side.ended()
+		t.peerEnded(s)
 	}
 	return nil
 }
@@ -254,10 +254,9 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	s.holders = 2
 	t.addLocked(&s.stream)
 	t.unlock()
-	t.read.last = &s.stream
 	s.startTimer()
-	if end {
-		s.ended()
+	if t.read.last = &s.stream; end {
+		t.peerEnded(&s.stream)
 	} else if err := t.handleBuffered(id); err != nil {
 		return err
 	}
