@@ -22,10 +22,10 @@ func (b *batch) refer(flat, payload []byte) {
 	b.cut = len(flat)
 }
 
-// write writes what has not been written yet. It returns how much that was.
-func (b *batch) write(nc net.Conn) (int64, error) {
+// write writes what has not been written yet, of bytes that were copied at most limit. It returns how much that was.
+func (b *batch) write(nc net.Conn, limit int) (int64, error) {
 	if len(b.pieces) == 0 {
-		n, err := nc.Write(b.flat[b.cut:])
+		n, err := nc.Write(b.flat[b.cut:min(len(b.flat), b.cut+limit)])
 		b.cut += n
 		return int64(n), err
 	}
@@ -38,6 +38,9 @@ func (b *batch) write(nc net.Conn) (int64, error) {
 	}
 	return b.rest.WriteTo(nc)
 }
+
+// written reports whether all was written.
+func (b *batch) written() bool { return len(b.rest) == 0 && b.cut == len(b.flat) }
 
 // reset frees what was written.
 func (b *batch) reset() {

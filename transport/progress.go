@@ -17,10 +17,12 @@ const (
 	defaultStallTimeout = 20 * time.Second
 	// looksPerStall is how often a write is looked at in that time.
 	looksPerStall = 4
+	// writePiece is how many bytes at a time are written to a connection that is no socket and does not tell how far a write has got.
+	writePiece = 32 << 10
 )
 
 // A progress is what is known of the writes to a connection. It is guarded by conn.mu. A socket is judged by each byte that it takes, and
-// on Linux by each byte that the peer takes; another connection by its Writes, of which each carries at most ConnOptions.WriteBufferSize.
+// on Linux by each byte that the peer takes; another connection by its Writes, and the socket below it if it is known.
 type progress struct {
 	watching bool          // tick looks at the writes
 	writes   uint64        // sendSide.writes when it was looked at last
@@ -67,21 +69,30 @@ func (c *conn) progressLocked(now time.Duration) (due time.Duration, end *ending
 // longAgo is a deadline that has passed.
 var longAgo = time.Unix(1, 0)
 
-// write writes a batch. It begins anew when progressLocked has interrupted it, which it does to no connection but sockets.
+// write writes a batch: to a socket at once, but for interruptions by progressLocked, and to another connection in pieces.
 func (c *conn) write(b *batch) error {
+	limit := writePiece
+	if c.vectors {
+		limit = batchSize
+	}
 	for {
-		n, err := b.write(c.nc)
-		if err == nil || !c.vectors || !errors.Is(err, os.ErrDeadlineExceeded) {
+		n, err := b.write(c.nc, limit)
+		interrupted := c.vectors && errors.Is(err, os.ErrDeadlineExceeded)
+		switch {
+		case err != nil && !interrupted:
 			return err
+		case err == nil && b.written():
+			return nil
+		case interrupted:
+			_ = c.nc.SetWriteDeadline(time.Time{})
 		}
-		_ = c.nc.SetWriteDeadline(time.Time{})
 		c.mu.Lock()
 		if n > 0 {
 			c.send.writes++
 		}
 		closed := c.state == connClosed
 		c.mu.Unlock()
-		if closed {
+		if interrupted && closed {
 			return err
 		}
 	}

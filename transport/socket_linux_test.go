@@ -74,8 +74,8 @@ type slowPair struct {
 	client net.Conn // above TLS, if there is any
 }
 
-// narrowPair returns both ends of a connection whose first end can write little that the other one has not read.
-func narrowPair(t *testing.T) (near, far net.Conn) {
+// narrowPair returns both ends of a connection whose first end can write little that the other one has not read, beyond its own buffer.
+func narrowPair(t *testing.T, sendBuffer int) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -92,13 +92,13 @@ func narrowPair(t *testing.T) (near, far net.Conn) {
 	if near, err = l.Accept(); err != nil {
 		t.Fatal(err)
 	}
-	_ = near.(*net.TCPConn).SetWriteBuffer(4 << 10)
+	_ = near.(*net.TCPConn).SetWriteBuffer(sendBuffer)
 	return near, far
 }
 
 // newSlowPair makes a slowPair with one stream that has much to write.
-func newSlowPair(t *testing.T, secured bool, stall time.Duration) *slowPair {
-	near, far := narrowPair(t)
+func newSlowPair(t *testing.T, secured bool, sendBuffer int, stall time.Duration) *slowPair {
+	near, far := narrowPair(t, sendBuffer)
 	p := &slowPair{client: far, keeper: new(streamKeeper)}
 	if secured {
 		ca := testkit.NewCA(t)
@@ -113,7 +113,7 @@ func newSlowPair(t *testing.T, secured bool, stall time.Duration) *slowPair {
 		(&scriptedPeer{framer: f}).request(1)
 	}()
 	options := ServerOptions{
-		ConnOptions: ConnOptions{StallTimeout: stall}, Context: context.Background(),
+		ConnOptions: ConnOptions{StallTimeout: stall, WriteBufferSize: 512 << 10}, Context: context.Background(),
 		Keepalive: keepalive.ServerParameters{Timeout: time.Hour}, // which is also that of the system
 	}
 	var err error
@@ -147,16 +147,23 @@ func (p *slowPair) stream(t *testing.T) *ServerStream {
 
 func TestStalledSocket(t *testing.T) {
 	const stall = time.Second
-	for _, secured := range []bool{false, true} {
-		t.Run(fmt.Sprintf("TLS %v", secured), func(t *testing.T) {
+	for _, tt := range []struct {
+		name       string
+		secured    bool
+		sendBuffer int
+		read       int // bytes at a time: less than one write carries in the time of the timeout, but more than a record of TLS
+	}{
+		{"that takes a little at a time", false, 4 << 10, 1 << 10},
+		{"below TLS that takes nothing before much was read", true, 1 << 20, 2 << 10},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			p := newSlowPair(t, secured, stall)
+			p := newSlowPair(t, tt.secured, tt.sendBuffer, stall)
 			s := p.stream(t)
-			// Less per second than the system buffers, and than one Write of the connection carries.
-			buf := make([]byte, 512)
+			buf := make([]byte, tt.read)
 			ticker := time.NewTicker(stall / 20)
 			defer ticker.Stop()
-			for range 60 {
+			for range 50 {
 				<-ticker.C
 				if _, err := io.ReadFull(p.client, buf); err != nil {
 					t.Fatalf("while the client reads slowly: got %v, want the connection to live", err)
