@@ -30,13 +30,6 @@ type readSide struct {
 	settled bool // whether the peer's first SETTINGS have arrived
 }
 
-// An openBlock is a header block whose CONTINUATION frames have not all arrived.
-type openBlock struct {
-	id     uint32 // 0 if there is none
-	end    bool   // END_STREAM came with its HEADERS
-	frames int    // CONTINUATION frames so far
-}
-
 func (r *readSide) init(src frame.Source, o ConnOptions) {
 	r.frames = frame.NewReader(src, o.Pool, o.ReadBufferSize, maxFrameSize)
 	r.blocks.maxList = o.maxHeaderList()
@@ -71,10 +64,10 @@ func (c *conn) readFrames() error {
 		c.pace()
 		h, err := c.read.frames.Next()
 		if err != nil {
-			return err
+			return c.lateBlock(err)
 		}
 		if err := c.handle(h); err != nil {
-			return err
+			return c.lateBlock(err)
 		}
 	}
 }
@@ -332,63 +325,6 @@ func (s *stream) received(increment uint32, wake bool) {
 	if wake {
 		s.recv.signal()
 	}
-}
-
-// onHeaders takes a HEADERS frame (RFC 9113 §6.2).
-func (c *conn) onHeaders(h frame.Header) error {
-	p, err := c.read.frames.Payload()
-	if err != nil {
-		return err
-	}
-	fragment, dependency, err := frame.ParseHeaders(h, p)
-	if err != nil {
-		return err
-	}
-	if dependency == h.StreamID {
-		return faultf(frame.ProtocolError, "stream %d depends on itself", h.StreamID)
-	}
-	end := h.Flags.Has(frame.EndStream)
-	if h.Flags.Has(frame.EndHeaders) {
-		hd, tooLarge, err := c.read.blocks.decode(fragment)
-		if err != nil {
-			return err
-		}
-		return c.role.headers(h.StreamID, hd, tooLarge, end)
-	}
-	c.read.block = openBlock{id: h.StreamID, end: end}
-	c.read.blocks.begin()
-	c.read.blocks.length = len(fragment)
-	return c.read.blocks.write(fragment)
-}
-
-// onContinuation takes a CONTINUATION frame (RFC 9113 §6.10). Their number is bounded by what the largest header list needs.
-func (c *conn) onContinuation(h frame.Header) error {
-	b := &c.read.block
-	if b.id == 0 {
-		return faultf(frame.ProtocolError, "CONTINUATION without HEADERS on stream %d", h.StreamID)
-	}
-	limit := 8 + int(c.read.blocks.maxList/frame.DefaultMaxSize)
-	if b.frames++; b.frames > limit {
-		return faultf(frame.EnhanceYourCalm, "%d CONTINUATION frames, limit %d", b.frames, limit)
-	}
-	p, err := c.read.frames.Payload()
-	if err != nil {
-		return err
-	}
-	c.read.blocks.length += len(p)
-	if err := c.read.blocks.write(p); err != nil {
-		return err
-	}
-	if !h.Flags.Has(frame.EndHeaders) {
-		return nil
-	}
-	hd, tooLarge, err := c.read.blocks.end()
-	if err != nil {
-		return err
-	}
-	id, end := b.id, b.end
-	*b = openBlock{}
-	return c.role.headers(id, hd, tooLarge, end)
 }
 
 // control queues a control frame that the peer has caused.

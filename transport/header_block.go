@@ -4,6 +4,7 @@
 package transport
 
 import (
+	"fmt"
 	"hash/maphash"
 
 	"golang.org/x/net/http2/hpack"
@@ -16,6 +17,11 @@ const (
 	maxCachedBlockLen = 128  // bytes of an encoded block that is kept
 	maxCachedList     = 8192 // bytes of a decoded block that is kept, by the measure of RFC 9113 §6.5.2
 	maxIndexedField   = 1024 // bytes of name and value; larger fields never enter the table of 4 KiB
+
+	// maxExpansion is by how many times the size of the table a header list, by the measure of RFC 9113 §6.5.2, may exceed twice the
+	// length of its block: 64 KiB by default. Huffman coding saves less than half, and more than once the table takes the same entries
+	// over and over.
+	maxExpansion = 16
 )
 
 // scanBlock looks over an encoded block. indexed is the length of its leading run of indexed fields, which mean the same as
@@ -29,24 +35,49 @@ func scanBlock(b []byte) (indexed int, stable bool) {
 	}
 	indexed = i
 	for i < len(b) {
-		switch {
-		case b[i]&0x80 != 0:
-			i = skipInt(b, i, 7)
-		case b[i]&0xe0 != 0: // literal with incremental indexing, or a change of the table's size
+		if b[i]&0x80 == 0 && b[i]&0xe0 != 0 { // literal with incremental indexing, or a change of the table's size
 			return indexed, false
-		default:
-			named := b[i]&0x0f != 0
-			i = skipInt(b, i, 4)
-			if !named {
-				i = skipString(b, i)
-			}
-			i = skipString(b, i)
 		}
-		if i < 0 {
+		if i = skipField(b, i); i < 0 {
 			return indexed, false
 		}
 	}
 	return indexed, true
+}
+
+// sizeUpdates returns the length of the changes of the table's size that a block begins with. late tells whether there are others behind,
+// which there must not be (RFC 7541 §4.2).
+func sizeUpdates(b []byte) (lead int, late bool) {
+	for i := 0; i >= 0 && i < len(b); {
+		switch {
+		case b[i]&0xe0 != 0x20:
+			i = skipField(b, i)
+		case i > lead:
+			return lead, true
+		default:
+			if i = skipInt(b, i, 5); i > 0 {
+				lead = i
+			}
+		}
+	}
+	return lead, false
+}
+
+// skipField returns the position behind the field at i, -1 if it is cut off. A change of the table's size is none.
+func skipField(b []byte, i int) int {
+	var bits uint = 4
+	switch {
+	case b[i]&0x80 != 0:
+		return skipInt(b, i, 7)
+	case b[i]&0x40 != 0:
+		bits = 6
+	}
+	named := b[i]&(1<<bits-1) != 0
+	i = skipInt(b, i, bits)
+	if !named {
+		i = skipString(b, i)
+	}
+	return skipString(b, i)
 }
 
 // skipInt returns the position behind the integer with a prefix of n bits at i, -1 if it is cut off.
@@ -100,14 +131,15 @@ type blockDecoder struct {
 	cache     map[string]*head
 }
 
-// decode decodes a whole block. A block larger than the limit is decoded, so that the table stays in step, but cut off.
+// decode decodes a block. A block larger than the limit is decoded, so that the table stays in step, but cut off.
 // An error is a connection error.
 func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) {
 	d.length = len(block)
 	n, stable := scanBlock(block)
 	if !stable {
-		d.begin()
-		if err := d.write(block); err != nil {
+		clear(d.cache)
+		d.reset()
+		if err := d.writeUpdates(block); err != nil {
 			return nil, false, err
 		}
 		return d.end()
@@ -141,26 +173,39 @@ func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) 
 	return d.end()
 }
 
-// begin starts a block that arrives in pieces, or that may change the table.
-func (d *blockDecoder) begin() {
-	clear(d.cache)
-	d.reset()
-}
+// largestTable returns how large, in bytes, the peer may make the table.
+func (d *blockDecoder) largestTable() uint32 { return max(d.tableSize, frame.DefaultTableSize) }
 
-// reset makes ready for the first field of a block.
+// reset makes ready for the first field of a block. The length of strings needs no limit of its own: blocks have one.
 func (d *blockDecoder) reset() {
 	if d.hp == nil {
 		d.hp = hpack.NewDecoder(frame.DefaultTableSize, d.emit)
-		d.hp.SetAllowedMaxDynamicTableSize(max(d.tableSize, frame.DefaultTableSize))
-		d.hp.SetMaxStringLength(int(min(d.maxList, 1<<30)))
+		d.hp.SetAllowedMaxDynamicTableSize(d.largestTable())
 	}
 	d.cur, d.tooLarge = new(head), false
 	d.hp.SetEmitEnabled(true)
 }
 
-// write decodes the next piece of a block.
-func (d *blockDecoder) write(fragment []byte) error {
-	if _, err := d.hp.Write(fragment); err != nil {
+// writeUpdates decodes a block that may change the table's size: at its beginning only, but there several times (RFC 7541 §4.2).
+func (d *blockDecoder) writeUpdates(block []byte) error {
+	lead, late := sizeUpdates(block)
+	if late {
+		return &frame.Error{Code: frame.CompressionError, Text: "header block: change of the table's size behind a field"}
+	}
+	for i := 0; i < lead; {
+		next := skipInt(block, i, 5)
+		if err := d.write(block[i:next]); err != nil {
+			return err
+		}
+		_ = d.hp.Close() // so that the coder takes another one; nothing is cut off
+		i = next
+	}
+	return d.write(block[lead:])
+}
+
+// write decodes a part of the block.
+func (d *blockDecoder) write(part []byte) error {
+	if _, err := d.hp.Write(part); err != nil {
 		return &frame.Error{Code: frame.CompressionError, Text: "header block: " + err.Error()}
 	}
 	return nil
@@ -179,12 +224,17 @@ func (d *blockDecoder) end() (h *head, tooLarge bool, err error) {
 }
 
 func (d *blockDecoder) emit(f hpack.HeaderField) {
-	if d.cur.size+uint64(f.Size()) > d.maxList {
+	size := d.cur.size + uint64(f.Size())
+	switch {
+	case size > d.maxList:
 		d.tooLarge = true
-		d.hp.SetEmitEnabled(false)
+	case size > 2*uint64(d.length)+maxExpansion*uint64(d.largestTable()):
+		d.cur.fault(fmt.Sprintf("header list of more than %d bytes in a block of %d", size, d.length))
+	default:
+		d.cur.add(f)
 		return
 	}
-	d.cur.add(f)
+	d.hp.SetEmitEnabled(false)
 }
 
 // A blockEncoder encodes the header blocks that leave on one connection, in the order in which they are written. It is guarded

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -22,25 +21,40 @@ type plainDecoder struct {
 	maxList  uint64
 	cur      parsed
 	tooLarge bool
+	length   int
 }
 
 func newPlainDecoder(maxList uint64) *plainDecoder {
 	d := &plainDecoder{maxList: maxList}
 	d.hp = hpack.NewDecoder(frame.DefaultTableSize, func(f hpack.HeaderField) {
-		if d.cur.size+uint64(f.Size()) > d.maxList {
+		switch size := d.cur.size + uint64(f.Size()); {
+		case size > d.maxList:
 			d.tooLarge = true
-			d.hp.SetEmitEnabled(false)
+		case size > uint64(2*d.length+65536):
+			d.cur.fault(fmt.Sprintf("header list of more than %d bytes in a block of %d", size, d.length))
+		default:
+			d.cur.add(f)
 			return
 		}
-		d.cur.add(f)
+		d.hp.SetEmitEnabled(false)
 	})
-	d.hp.SetMaxStringLength(int(maxList))
 	return d
 }
 
 func (d *plainDecoder) decode(block []byte) (p parsed, tooLarge bool, err error) {
-	d.cur, d.tooLarge = parsed{}, false
+	d.cur, d.tooLarge, d.length = parsed{}, false, len(block)
 	d.hp.SetEmitEnabled(true)
+	lead, late := sizeUpdates(block)
+	if late {
+		return d.cur, false, errors.New("late change of the table's size")
+	}
+	for i := 0; i < lead; i = skipInt(block, i, 5) { // x/net takes a second change of the size only while its table is empty
+		if _, err := d.hp.Write(block[i:skipInt(block, i, 5)]); err != nil {
+			return d.cur, false, err
+		}
+		d.hp.Close()
+	}
+	block = block[lead:]
 	if _, err = d.hp.Write(block); err == nil {
 		err = d.hp.Close()
 	}
@@ -48,10 +62,10 @@ func (d *plainDecoder) decode(block []byte) (p parsed, tooLarge bool, err error)
 }
 
 // decodeBoth decodes the block with both and compares. It reports whether there was no error.
-func decodeBoth(t *testing.T, d *blockDecoder, plain *plainDecoder, block []byte, decode func([]byte) (*head, bool, error)) bool {
+func decodeBoth(t *testing.T, d *blockDecoder, plain *plainDecoder, block []byte) bool {
 	t.Helper()
 	want, wantLarge, wantErr := plain.decode(block)
-	h, large, err := decode(block)
+	h, large, err := d.decode(block)
 	if wantErr != nil || err != nil {
 		var fault *frame.Error
 		if (err == nil) != (wantErr == nil) || !errors.As(err, &fault) || fault.Code != frame.CompressionError {
@@ -69,20 +83,6 @@ func decodeBoth(t *testing.T, d *blockDecoder, plain *plainDecoder, block []byte
 		t.Fatalf("block %x: something of it is left in the decoder", block)
 	}
 	return true
-}
-
-// inFragments returns a way to decode a block as it comes with CONTINUATION frames.
-func inFragments(d *blockDecoder, n int) func([]byte) (*head, bool, error) {
-	return func(block []byte) (*head, bool, error) {
-		d.begin()
-		d.length = len(block) // counted by the caller
-		for part := range slices.Chunk(block, n) {
-			if err := d.write(part); err != nil {
-				return nil, false, err
-			}
-		}
-		return d.end()
-	}
 }
 
 // A blockWriter writes header blocks by hand.
@@ -177,7 +177,6 @@ func TestScanBlock(t *testing.T) {
 
 func TestBlocksThatComeAgainAreNotDecodedAgain(t *testing.T) {
 	d := &blockDecoder{maxList: 1 << 20}
-	plain := newPlainDecoder(1 << 20)
 	var first, again, other blockWriter
 	first.literal(incremental, 0, "x", "1", false)
 	again.indexed(2)
@@ -187,11 +186,11 @@ func TestBlocksThatComeAgainAreNotDecodedAgain(t *testing.T) {
 	other.literal(plainly, 0, "grpc-timeout", "1S", false)
 	heads := make(map[*head]bool)
 	for _, b := range [][]byte{first.b, again.b, again.b, other.b, other.b, again.b} {
-		decodeBoth(t, d, plain, b, func(b []byte) (*head, bool, error) {
-			h, large, err := d.decode(b)
-			heads[h] = true
-			return h, large, err
-		})
+		h, _, err := d.decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		heads[h] = true
 	}
 	if got, want := len(heads), 1+1+2; got != want {
 		t.Errorf("got %d heads for 6 blocks, want %d: one for each different block without literals, one for each other", got, want)
@@ -213,57 +212,42 @@ func TestCachedBlocksAreForgottenWhenTheTableChanges(t *testing.T) {
 		}},
 		{"resize to nothing and back, then incremental", func(w *blockWriter) { w.resize(0); w.resize(4096); w.literal(incremental, 0, "y", "2", false) }},
 	} {
-		for _, fragment := range []int{0, 1, 3} {
-			d, plain := &blockDecoder{maxList: 1 << 20}, newPlainDecoder(1<<20)
-			var set, change blockWriter
-			set.literal(incremental, 0, "x", "1", false)
-			tt.change(&change)
-			decodeBoth(t, d, plain, set.b, d.decode)
-			decodeBoth(t, d, plain, x.b, d.decode)
-			if len(d.cache) != 1 {
-				t.Fatalf("got %d cached blocks, want 1", len(d.cache))
-			}
-			how := d.decode
-			if fragment > 0 {
-				how = inFragments(d, fragment)
-			}
-			decodeBoth(t, d, plain, change.b, how)
-			if len(d.cache) != 0 {
-				t.Errorf("%s: got %d cached blocks after it, want 0", tt.name, len(d.cache))
-			}
-			decodeBoth(t, d, plain, x.b, d.decode)
+		d, plain := &blockDecoder{maxList: 1 << 20}, newPlainDecoder(1<<20)
+		var set, change blockWriter
+		set.literal(incremental, 0, "x", "1", false)
+		tt.change(&change)
+		decodeBoth(t, d, plain, set.b)
+		decodeBoth(t, d, plain, x.b)
+		if len(d.cache) != 1 {
+			t.Fatalf("got %d cached blocks, want 1", len(d.cache))
 		}
+		decodeBoth(t, d, plain, change.b)
+		if len(d.cache) != 0 {
+			t.Errorf("%s: got %d cached blocks after it, want 0", tt.name, len(d.cache))
+		}
+		decodeBoth(t, d, plain, x.b)
 	}
 }
 
 func TestTableStaysInStepAfterAListThatIsTooLarge(t *testing.T) {
 	const limit = 200
-	for _, fragment := range []int{0, 1, 10} {
-		d, plain := &blockDecoder{maxList: limit}, newPlainDecoder(limit)
-		var set, large, huge, check blockWriter
-		set.literal(incremental, 0, "x", "1", false)
-		for i := range 10 {
-			large.indexed(2)
-			large.literal(incremental, 0, fmt.Sprint("n", i), strings.Repeat("v", 50), i%2 == 0)
-			large.literal(plainly, 0, "lit", "eral", true)
-		}
-		for range 50 {
-			huge.indexed(62)
-		}
-		for i := range uint64(11) {
-			check.b = check.b[:0]
-			check.indexed(62 + i)
-			for j, b := range [][]byte{set.b, large.b, check.b, huge.b, check.b, huge.b, large.b, check.b, huge.b[:1]} {
-				how := d.decode
-				if fragment > 0 {
-					how = inFragments(d, fragment)
-				}
-				if j == 2 || j == 4 || j == 7 {
-					how = d.decode
-				}
-				if !decodeBoth(t, d, plain, b, how) {
-					t.Fatal("a list that is too large ended the connection")
-				}
+	d, plain := &blockDecoder{maxList: limit}, newPlainDecoder(limit)
+	var set, large, huge, check blockWriter
+	set.literal(incremental, 0, "x", "1", false)
+	for i := range 10 {
+		large.indexed(2)
+		large.literal(incremental, 0, fmt.Sprint("n", i), strings.Repeat("v", 50), i%2 == 0)
+		large.literal(plainly, 0, "lit", "eral", true)
+	}
+	for range 50 {
+		huge.indexed(62)
+	}
+	for i := range uint64(11) {
+		check.b = check.b[:0]
+		check.indexed(62 + i)
+		for _, b := range [][]byte{set.b, large.b, check.b, huge.b, check.b, huge.b, large.b, check.b, huge.b[:1]} {
+			if !decodeBoth(t, d, plain, b) {
+				t.Fatal("a list that is too large ended the connection")
 			}
 		}
 	}
@@ -289,7 +273,7 @@ func TestCacheIsBounded(t *testing.T) {
 	for i := range 4 {
 		set.literal(incremental, 0, "n", strings.Repeat(fmt.Sprint(i), 900), false)
 	}
-	decodeBoth(t, d, plain, set.b, d.decode)
+	decodeBoth(t, d, plain, set.b)
 	for n := range 3 * maxCachedBlocks {
 		for _, fields := range []int{1, 8, 20, maxCachedBlockLen, maxCachedBlockLen + 1} { // of 0.9 KiB each
 			var w blockWriter
@@ -297,7 +281,7 @@ func TestCacheIsBounded(t *testing.T) {
 				w.indexed(62 + uint64(n>>(i%8)&3))
 			}
 			w.indexed(1 + uint64(n%61))
-			decodeBoth(t, d, plain, w.b, d.decode)
+			decodeBoth(t, d, plain, w.b)
 		}
 		for key, h := range d.cache {
 			if len(key) > maxCachedBlockLen || h.size > maxCachedList {
@@ -321,20 +305,95 @@ func TestHpackErrors(t *testing.T) {
 		{"hpack-integer-overflow", []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}},
 		{"hpack-size-update-above-the-limit", []byte{0x3f, 0xe2, 0x1f}},
 		{"hpack-late-size-update", []byte{0x40, 1, 'n', 1, 'v', 0x20}},
+		{"hpack-late-size-update, empty table", []byte{0x82, 0x20}},
+		{"hpack-late-size-update behind an early one", []byte{0x20, 0x82, 0x3f, 0xe1, 0x1f}},
 		{"hpack-cut", []byte{0x82, 0x40, 1, 'n', 5, 'v'}},
 		{"hpack-eos-in-huffman", []byte{0x00, 0x84, 0xff, 0xff, 0xff, 0xff, 1, 'v'}},
 		{"hpack-padding-longer-than-7-bits", []byte{0x00, 1, 'n', 0x82, 0x1f, 0xff}},
 		{"hpack-padding-of-zeros", []byte{0x00, 1, 'n', 0x81, 0x18}},
 	} {
-		for _, fragment := range []int{0, 1, 100} {
-			d, plain := &blockDecoder{maxList: 1 << 20}, newPlainDecoder(1<<20)
-			how := d.decode
-			if fragment > 0 {
-				how = inFragments(d, fragment)
-			}
-			if decodeBoth(t, d, plain, tt.block, how) {
-				t.Errorf("%s: got no error", tt.name)
-			}
+		d, plain := &blockDecoder{maxList: 1 << 20}, newPlainDecoder(1<<20)
+		if decodeBoth(t, d, plain, tt.block) {
+			t.Errorf("%s: got no error", tt.name)
+		}
+	}
+}
+
+func TestSizeUpdates(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		b    []byte
+		lead int
+		late bool
+	}{
+		{"none", []byte{0x82, 0x40, 1, 'n', 1, 'v'}, 0, false},
+		{"one", []byte{0x20, 0x82}, 1, false},
+		{"two", []byte{0x20, 0x3f, 0xe1, 0x1f, 0x82}, 4, false},
+		{"alone", []byte{0x3f, 0xe1, 0x1f}, 3, false},
+		{"late", []byte{0x82, 0x20}, 0, true},
+		{"late behind an incremental literal", []byte{0x41, 1, 0x20, 0x20}, 0, true},
+		{"looks like one within a string", []byte{0x40, 1, 0x20, 1, 0x20, 0x0f, 0x01, 1, 0x20}, 0, false},
+		{"cut", []byte{0x20, 0x3f, 0xe1}, 1, false},
+		{"cut alone", []byte{0x3f, 0x80}, 0, false},
+	} {
+		if lead, late := sizeUpdates(tt.b); lead != tt.lead || late != tt.late {
+			t.Errorf("%s: sizeUpdates(%x): got %d, %v, want %d, %v", tt.name, tt.b, lead, late, tt.lead, tt.late)
+		}
+	}
+}
+
+func TestTableMayChangeItsSizeTwiceBeforeABlock(t *testing.T) {
+	d, plain := &blockDecoder{maxList: 1 << 20}, newPlainDecoder(1<<20)
+	var set, twice blockWriter
+	set.literal(incremental, 0, "x", "1", false)
+	twice.resize(100)
+	twice.resize(200)
+	twice.indexed(62)
+	for _, b := range [][]byte{set.b, twice.b} {
+		if !decodeBoth(t, d, plain, b) {
+			t.Fatalf("block %x: got an error, want none", b)
+		}
+	}
+}
+
+// A string is part of a list that is too large, not an error of coding: the connection lives.
+func TestStringLongerThanTheListIsOnlyTooLarge(t *testing.T) {
+	for _, huffman := range []bool{false, true} {
+		d, plain := &blockDecoder{maxList: 100}, newPlainDecoder(100)
+		var w, after blockWriter
+		w.literal(incremental, 0, "x", "1", false)
+		w.literal(incremental, 0, "long", strings.Repeat("v", 500), huffman)
+		after.indexed(63)
+		decodeBoth(t, d, plain, w.b)
+		if !decodeBoth(t, d, plain, after.b) {
+			t.Errorf("huffman %v: the table is out of step", huffman)
+		}
+	}
+}
+
+func TestListThatRepeatsTheTableIsMalformed(t *testing.T) {
+	for _, tt := range []struct {
+		table uint32 // 0 for the default
+		refs  int
+		ok    bool
+	}{{0, 16, true}, {0, 18, false}, {64 << 10, 18, true}, {64 << 10, 300, false}} {
+		d := &blockDecoder{maxList: 16 << 20, tableSize: tt.table}
+		var w blockWriter
+		w.literal(incremental, 0, "x", strings.Repeat("v", 4000), false)
+		if _, _, err := d.decode(w.b); err != nil {
+			t.Fatal(err)
+		}
+		w.b = nil
+		for range tt.refs {
+			w.indexed(62)
+		}
+		h, _, err := d.decode(w.b)
+		if err != nil || (h.malformed == "") != tt.ok {
+			t.Errorf("table of %d bytes, %d references to 4 kB: got malformed %q, error %v, want sound %v", tt.table, tt.refs, h.malformed, err, tt.ok)
+		}
+		w.b = []byte{0x80 | 62}
+		if h, _, err = d.decode(w.b); err != nil || h.malformed != "" || len(h.fields) != 1 {
+			t.Errorf("block after it: got %d fields, malformed %q, error %v, want 1 field", len(h.fields), h.malformed, err)
 		}
 	}
 }
@@ -353,23 +412,19 @@ func TestTableSizeThatThePeerWasTold(t *testing.T) {
 // FuzzBlocks makes header blocks out of its input: runs of indexed fields, literals of all kinds, changes of the table's size,
 // blocks that come again, and rubbish.
 func FuzzBlocks(f *testing.F) {
-	f.Add([]byte("\x02\x00x\x41\x81\x00\x05\x81\x00\x05\x82\x00"), false, uint8(0))
-	f.Add([]byte{2, 3, 1, 1, 60, 9, 1, 60, 9, 8, 2, 5, 1, 60, 9, 8, 1, 6, 1, 0, 61, 3, 1, 2, 4, 1, 2, 9, 8, 0, 8, 1}, true, uint8(3))
-	f.Add([]byte{2, 1, 1, 9, 0, 61, 9, 8, 1, 7, 0, 0, 9, 7, 255, 2, 1, 1, 9, 0, 61, 9, 8, 0}, false, uint8(1))
-	f.Add(bytes.Repeat([]byte{2, 7, 3, 0, 61, 0, 62, 9, 8, 0}, 20), true, uint8(0))
-	f.Add([]byte{10, 0x80, 9, 10, 0x3f, 10, 0xff, 10, 0x7f, 9}, false, uint8(7))
-	f.Fuzz(func(t *testing.T, script []byte, tight bool, fragment uint8) {
+	f.Add([]byte("\x02\x00x\x41\x81\x00\x05\x81\x00\x05\x82\x00"), false)
+	f.Add([]byte{2, 3, 1, 1, 60, 9, 1, 60, 9, 8, 2, 5, 1, 60, 9, 8, 1, 6, 1, 0, 61, 3, 1, 2, 4, 1, 2, 9, 8, 0, 8, 1}, true)
+	f.Add([]byte{2, 1, 1, 9, 0, 61, 9, 8, 1, 7, 0, 0, 9, 7, 255, 2, 1, 1, 9, 0, 61, 9, 8, 0}, false)
+	f.Add(bytes.Repeat([]byte{2, 7, 3, 0, 61, 0, 62, 9, 8, 0}, 20), true)
+	f.Add([]byte{10, 0x80, 9, 10, 0x3f, 10, 0xff, 10, 0x7f, 9}, false)
+	f.Fuzz(func(t *testing.T, script []byte, tight bool) {
 		maxList := uint64(1 << 20)
 		if tight {
 			maxList = 150
 		}
 		d, plain := &blockDecoder{maxList: maxList}, newPlainDecoder(maxList)
-		for i, block := range scriptBlocks(script) {
-			how := d.decode
-			if n := int(fragment & 7); n > 0 && i%int(2+fragment>>6) == 0 {
-				how = inFragments(d, n)
-			}
-			if !decodeBoth(t, d, plain, block, how) {
+		for _, block := range scriptBlocks(script) {
+			if !decodeBoth(t, d, plain, block) {
 				return
 			}
 		}
