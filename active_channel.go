@@ -46,6 +46,7 @@ type activeChannel struct {
 	subchannels map[*subchannel]bool
 
 	resolver resolver.Resolver // on the queue resolve; nil until it is built
+	proxied  bool              // connections go through proxies; set before the resolver is built
 }
 
 // newActiveChannel makes a live half, which start brings to life.
@@ -67,7 +68,7 @@ func newActiveChannel(cc *ClientConn) *activeChannel {
 func (ac *activeChannel) start() error {
 	o := &ac.cc.opts
 	ac.cc.state.set(connectivity.Connecting)
-	r, err := ac.cc.builder.Build(ac.cc.parsed, (*resolverSide)(ac), resolver.BuildOptions{
+	r, err := ac.buildResolver(resolver.BuildOptions{
 		DisableServiceConfig: o.disableServiceConfig, DialCreds: o.creds, CredsBundle: o.bundle, Dialer: o.dialer, Authority: ac.cc.authority,
 		MetricsRecorder: noMetrics{},
 	})

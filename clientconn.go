@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,6 +76,7 @@ func NewClient(target string, opts ...DialOption) (*ClientConn, error) {
 	return newClientConn(target, "dns", opts)
 }
 
+// newClientConn makes a channel. A target without a scheme has the one that is given.
 func newClientConn(target, scheme string, opts []DialOption) (*ClientConn, error) {
 	cc := &ClientConn{target: target, opts: defaultDialOptions(), acceptEncoding: encoding.CompressorNames()}
 	for _, o := range opts {
@@ -106,7 +108,7 @@ func newClientConn(target, scheme string, opts []DialOption) (*ClientConn, error
 //
 // Deprecated: use NewClient.
 func DialContext(ctx context.Context, target string, opts ...DialOption) (*ClientConn, error) {
-	cc, err := newClientConn(target, "passthrough", opts)
+	cc, err := newClientConn(target, "passthrough", slices.Concat([]DialOption{WithLocalDNSResolution()}, opts))
 	if err != nil {
 		return nil, err
 	}

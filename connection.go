@@ -114,9 +114,9 @@ func (sc *subchannel) dial(ctx context.Context, addr resolver.Address) (*connect
 			c.creds = append(c.creds[:len(c.creds):len(c.creds)], p)
 		}
 	}
-	dial := o.dialer
-	if dial == nil {
-		dial = transport.NetDialer
+	dial, err := sc.ac.dialer(addr)
+	if err != nil {
+		return nil, err
 	}
 	ctx = credentials.NewContextWithClientHandshakeInfo(ctx, credentials.ClientHandshakeInfo{Attributes: addr.Attributes})
 	s, err := transport.DialSecured(ctx, transport.DialRequest{

@@ -5,6 +5,7 @@ package grpc
 import (
 	"context"
 	"net"
+	"net/http"
 	"time"
 
 	"google.golang.org/grpc/backoff"
@@ -36,6 +37,9 @@ type dialOptions struct {
 	authority       string
 	customUserAgent *string          // what the application put before ours, nil if nothing
 	dialer          transport.Dialer // nil for the default one
+	noProxy         bool
+	localDNS        bool      // names are resolved even if they are reached through a proxy
+	proxyOf         proxyFunc // which proxy a connection goes through
 	resolvers       []resolver.Builder
 
 	unaryInterceptor  UnaryClientInterceptor
@@ -70,7 +74,7 @@ type dialOptions struct {
 func defaultDialOptions() dialOptions {
 	return dialOptions{
 		maxCallAttempts: defaultMaxCallAttempts, idleTimeout: defaultIdleTimeout, backoff: backoff.DefaultConfig,
-		minConnectTimeout: defaultMinConnectTimeout, pool: mem.DefaultBufferPool(),
+		minConnectTimeout: defaultMinConnectTimeout, pool: mem.DefaultBufferPool(), proxyOf: http.ProxyFromEnvironment,
 	}
 }
 

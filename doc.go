@@ -15,7 +15,7 @@
 //
 // clientconn.go is the channel: what does not change while it lives. active_channel.go is its live half, resolver, policy and
 // subchannels, which exists while the channel is not idle and works on one serial queue; picks and calls only read what the queue has
-// published. target.go, idle.go, channel_state.go and service_config.go serve these two. producer.go runs calls of load-balancing
+// published. target.go, proxy.go, idle.go, channel_state.go and service_config.go serve these two. producer.go runs calls of load-balancing
 // policies.
 //
 // The names of 2016 are in legacy.go and legacy_codec.go.
