@@ -285,6 +285,14 @@ func (t *Client) idle(id uint32) bool {
 	return id%2 == 0 || id >= t.nextID
 }
 
+// settingFault implements role (RFC 9113 §6.5.2).
+func (t *Client) settingFault(s frame.Setting) string {
+	if s.ID == frame.EnablePush && s.Value != 0 {
+		return "SETTINGS_ENABLE_PUSH of 1 from a server"
+	}
+	return ""
+}
+
 // settings implements role.
 func (t *Client) settings(maxStreams int64) {
 	t.mu.Lock()

@@ -441,8 +441,10 @@ func (s *ClientStream) aborted(why abort) {
 	switch {
 	case why.conn != nil:
 		s.finish(s.client.closeStatus(why.conn), nil, why.unprocessed, false)
-	case !why.byPeer:
-		s.finish(status.New(codeOfReset(why.code), why.text), nil, why.unprocessed, false)
+	case why.unprocessed && !why.byPeer:
+		s.finish(status.New(codeOfReset(why.code), why.text), nil, true, false)
+	case !why.byPeer: // the server has broken a rule
+		s.finish(status.New(codes.Internal, why.text), nil, false, false)
 	default:
 		code := codeOfReset(why.code)
 		if why.code == frame.Cancel && !s.deadline.IsZero() && !time.Now().Before(s.deadline) {

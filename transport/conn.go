@@ -31,6 +31,8 @@ type role interface {
 	headers(id uint32, h *head, tooLarge, end bool) error
 	// idle reports whether neither end has opened the stream yet.
 	idle(id uint32) bool
+	// settingFault returns why the peer must not send a setting, "" if it may. It is called with conn.mu.
+	settingFault(s frame.Setting) string
 	// settings says that a SETTINGS frame was applied; maxStreams is what it said of SETTINGS_MAX_CONCURRENT_STREAMS, or -1.
 	settings(maxStreams int64)
 	// readError makes the error of a connection that cannot be read any more.

@@ -130,15 +130,19 @@ func (c *conn) onSettings(h frame.Header) error {
 	c.mu.Lock()
 	before := len(c.send.buf)
 	err = frame.ParseSettings(p, func(s frame.Setting) error {
-		if s.ID == frame.MaxConcurrentStreams {
+		if why := c.role.settingFault(s); why != "" {
+			return faultf(frame.ProtocolError, "%s", why)
+		}
+		switch s.ID {
+		case frame.MaxConcurrentStreams:
 			maxStreams = int64(s.Value)
 			return nil
+		case frame.InitialWindowSize:
+			return c.setInitialLocked(int64(s.Value))
 		}
-		return c.send.apply(s)
+		c.send.apply(s)
+		return nil
 	})
-	if err == nil {
-		err = c.checkWindowsLocked()
-	}
 	c.send.buf = frame.AppendSettingsAck(c.send.buf)
 	c.caused(before)
 	if err != nil {
@@ -152,21 +156,22 @@ func (c *conn) onSettings(h frame.Header) error {
 // that makes more of it necessary has broken no rule yet; if it does so later, it harms nobody.
 const maxWindowChecks = 100
 
-// checkWindowsLocked returns an error if the initial window makes that of a stream too large (RFC 9113 §6.9.2). It looks at the streams only
-// if the largest of their own windows would be too large, and then corrects what it knows of that.
-func (c *conn) checkWindowsLocked() error {
+// setInitialLocked takes over the peer's SETTINGS_INITIAL_WINDOW_SIZE. It changes the windows of all streams at once, since each stream holds
+// only how far its own is from it; they are looked at one by one only if one may have become too large (RFC 9113 §6.9.2).
+func (c *conn) setInitialLocked(size int64) error {
 	d := &c.send
-	if int64(d.largest)+d.initial <= frame.MaxWindow || d.checks == maxWindowChecks {
-		return nil
-	}
-	d.checks++
-	d.largest = 0
-	for id, s := range c.streams {
-		if v := int64(s.out.window) + d.initial; v > frame.MaxWindow {
-			return faultf(frame.FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE of %d makes the window of stream %d %d bytes, limit %d", d.initial, id, v, frame.MaxWindow)
+	if int64(d.widest)+size > frame.MaxWindow && d.checks < maxWindowChecks {
+		d.checks++
+		d.widest = 0
+		for _, s := range c.streams {
+			d.widest = max(d.widest, s.out.window)
 		}
-		d.largest = max(d.largest, s.out.window)
+		if w := int64(d.widest) + size; w > frame.MaxWindow {
+			return faultf(frame.FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE of %d makes a window of %d bytes, limit %d", size, w, frame.MaxWindow)
+		}
 	}
+	d.initial = size
+	d.unblock()
 	return nil
 }
 

@@ -41,9 +41,9 @@ type sendSide struct {
 	ready     streamList // streams with bytes to send and window to send them
 	blocked   streamList // streams with bytes to send whose window is used up
 	window    outWindow  // of the connection
-	largest   outWindow  // no stream's window is larger beyond initial
 	checks    int        // how often the windows of all streams were looked at
 	initial   int64      // the peer's SETTINGS_INITIAL_WINDOW_SIZE
+	widest    outWindow  // no stream's window is further beyond initial
 	maxFrame  int        // the peer's SETTINGS_MAX_FRAME_SIZE
 	maxList   uint64     // the peer's SETTINGS_MAX_HEADER_LIST_SIZE
 	blocks    blockEncoder
@@ -83,21 +83,16 @@ func (d *sendSide) init() {
 // noListLimit is the largest header list as long as the peer has named no limit.
 const noListLimit = 1<<64 - 1
 
-// apply takes over one of the peer's settings. A new initial window changes those of all streams at once, since each stream
-// counts from it (RFC 9113 §6.9.2).
-func (d *sendSide) apply(s frame.Setting) error {
+// apply takes over one of the peer's settings that concern what is sent.
+func (d *sendSide) apply(s frame.Setting) {
 	switch s.ID {
 	case frame.HeaderTableSize:
 		d.blocks.setTableSize(s.Value)
-	case frame.InitialWindowSize:
-		d.initial = int64(s.Value)
-		d.unblock()
 	case frame.MaxFrameSize:
 		d.maxFrame = int(s.Value)
 	case frame.MaxHeaderListSize:
 		d.maxList = uint64(s.Value)
 	}
-	return nil
 }
 
 // unblock lets all streams try again whose window was used up, in constant time.
@@ -192,7 +187,7 @@ func (c *conn) growLocked(s *stream, increment uint32) error {
 		return err
 	}
 	s.out.window += outWindow(increment)
-	c.send.largest = max(c.send.largest, s.out.window)
+	c.send.widest = max(c.send.widest, s.out.window)
 	s.linkLocked()
 	return nil
 }

@@ -33,7 +33,7 @@ type inWindow struct {
 // receive counts n bytes that arrived.
 func (w *inWindow) receive(n int64) error {
 	if n > w.open {
-		return fmt.Errorf("%d bytes in a window of %d", n, w.open)
+		return fmt.Errorf("received %d-bytes data exceeding the limit %d bytes", w.size-w.open+n, w.size)
 	}
 	w.open -= n
 	w.held += n

@@ -39,7 +39,7 @@ func TestInboundWindowRefusesMoreThanItGave(t *testing.T) {
 	if err := w.receive(0); err != nil {
 		t.Errorf("nothing in a window of 0: got %v, want no error", err)
 	}
-	if err, want := w.receive(1), "1 bytes in a window of 0"; err == nil || err.Error() != want || w != (inWindow{100, 0, 100}) {
+	if err, want := w.receive(1), "received 101-bytes data exceeding the limit 100 bytes"; err == nil || err.Error() != want || w != (inWindow{100, 0, 100}) {
 		t.Errorf("1 byte in a window of 0: got %+v, %v, want %s", w, err, want)
 	}
 }

@@ -53,8 +53,8 @@ func newRawClient(t *testing.T, o ServerOptions) *rawClient {
 	if _, err := io.WriteString(near, http2.ClientPreface); err != nil {
 		t.Fatal(err)
 	}
-	<-ready
 	c.do(c.WriteSettings())
+	<-ready
 	t.Cleanup(func() {
 		near.Close()
 		<-c.server.Done()

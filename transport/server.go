@@ -328,6 +328,9 @@ func (t *Server) idle(id uint32) bool {
 	return id%2 == 0 || id > t.topID
 }
 
+// settingFault implements role.
+func (t *Server) settingFault(frame.Setting) string { return "" }
+
 // settings implements role.
 func (t *Server) settings(int64) {}
 
