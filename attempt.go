@@ -5,6 +5,7 @@ package grpc
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -273,6 +274,9 @@ func (a *attempt) seeHeader() {
 	cc := a.cs.cc
 	a.dec = decoder{codec: a.cs.info.codec, encoding: name, limit: a.cs.info.maxReceive, pool: cc.opts.pool}
 	if name != "" && name != encoding.Identity {
+		if ok := a.cs.info.accept; len(ok) > 0 && !slices.Contains(ok, name) {
+			a.dec.refused = status.Errorf(codes.Internal, "grpc: peer compressed the response with %q which is not allowed by AcceptCompressors", name)
+		}
 		if d := cc.opts.decompressor; d != nil && d.Type() == name {
 			a.dec.comp.undo = d
 		} else {

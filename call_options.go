@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/internal/option"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -34,6 +35,19 @@ type callInfo struct {
 	creds        credentials.PerRPCCredentials
 	authority    string
 	onFinish     []func(error)
+	accept       []string // the compressors whose answers the call accepts; empty for all
+}
+
+// use applies an option.
+func (c *callInfo) use(o CallOption) error {
+	if other, ok := o.(option.ForCall); ok {
+		set := option.Call{Accept: c.accept}
+		if err := other.SetCall(&set); err != nil {
+			return err
+		}
+		c.accept = set.Accept
+	}
+	return o.before(c)
 }
 
 // noCallInfo is what no options come to.

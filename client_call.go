@@ -4,6 +4,7 @@ package grpc
 
 import (
 	"context"
+	"strings"
 	"sync"
 
 	"google.golang.org/grpc/codes"
@@ -53,7 +54,7 @@ func newClientStream(ctx context.Context, desc *StreamDesc, cc *ClientConn, only
 
 func (cs *clientStream) prepare() error {
 	for _, o := range cs.opts {
-		if err := o.before(&cs.info); err != nil {
+		if err := cs.info.use(o); err != nil {
 			return toRPCErr(err)
 		}
 	}
@@ -140,8 +141,11 @@ func smaller(own int, config *int, unset int) int {
 	return min(own, *config)
 }
 
-// chooseCompression settles how messages are compressed that the RPC sends.
+// chooseCompression settles how messages are compressed that the RPC sends, and what it accepts.
 func (cs *clientStream) chooseCompression() error {
+	if len(cs.info.accept) > 0 {
+		cs.accept = strings.Join(cs.info.accept, ",")
+	}
 	switch name := cs.info.compressor; {
 	case name == encoding.Identity:
 		cs.comp.name = name

@@ -80,7 +80,7 @@ func NewClient(target string, opts ...DialOption) (*ClientConn, error) {
 func newClientConn(target, scheme string, opts []DialOption) (*ClientConn, error) {
 	cc := &ClientConn{target: target, opts: defaultDialOptions(), acceptEncoding: encoding.CompressorNames()}
 	for _, o := range opts {
-		o.apply(&cc.opts)
+		cc.opts.use(o)
 	}
 	cc.opts.finish()
 	if err := cc.opts.checkCredentials(); err != nil {

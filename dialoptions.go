@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/internal/option"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/resolver"
@@ -74,7 +75,17 @@ type dialOptions struct {
 func defaultDialOptions() dialOptions {
 	return dialOptions{
 		maxCallAttempts: defaultMaxCallAttempts, idleTimeout: defaultIdleTimeout, backoff: backoff.DefaultConfig,
-		minConnectTimeout: defaultMinConnectTimeout, pool: mem.DefaultBufferPool(), proxyOf: http.ProxyFromEnvironment,
+		minConnectTimeout: defaultMinConnectTimeout, proxyOf: http.ProxyFromEnvironment,
+	}
+}
+
+// use applies an option.
+func (o *dialOptions) use(opt DialOption) {
+	opt.apply(o)
+	if other, ok := opt.(option.ForChannel); ok {
+		set := option.Channel{Pool: o.pool}
+		other.SetChannel(&set)
+		o.pool = set.Pool
 	}
 }
 
@@ -89,6 +100,9 @@ func (o *dialOptions) finish() {
 	o.unaryInterceptor, o.streamInterceptor = chainUnaryClient(o.unaryChain), chainStreamClient(o.streamChain)
 	if o.codec != nil {
 		o.callOptions = append([]CallOption{CallCustomCodec(o.codec)}, o.callOptions...)
+	}
+	if o.pool == nil {
+		o.pool = mem.DefaultBufferPool()
 	}
 	o.conn.Pool = o.pool
 }

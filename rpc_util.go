@@ -126,12 +126,16 @@ type decoder struct {
 	limit    int         // bytes, after decompression
 	server   bool
 	pool     mem.BufferPool
+	refused  error // why messages with this encoding are not taken, nil if they are
 }
 
 // decode decodes a received message into v.
 func (d *decoder) decode(m transport.InMessage, v any) (sizes, error) {
 	n := sizes{len(m.Payload), len(m.Payload)}
 	payload := m.Payload
+	if d.refused != nil {
+		return n, d.refused
+	}
 	if m.Flag != 0 {
 		var err error
 		if payload, err = d.decompress(m); err != nil {

@@ -112,7 +112,7 @@ func NewServer(opt ...ServerOption) *Server {
 	}
 	s.changed = sync.NewCond(&s.mu)
 	for _, o := range opt {
-		o.apply(&s.opts)
+		s.opts.use(o)
 	}
 	s.opts.finish()
 	s.workers.keep = int(s.opts.workers)

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/internal/option"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/stats"
@@ -46,7 +47,17 @@ type serverOptions struct {
 
 func defaultServerOptions() serverOptions {
 	return serverOptions{
-		maxReceive: defaultMaxReceiveSize, maxSend: defaultMaxSendSize, connectionTimeout: defaultConnectionTimeout, pool: mem.DefaultBufferPool(),
+		maxReceive: defaultMaxReceiveSize, maxSend: defaultMaxSendSize, connectionTimeout: defaultConnectionTimeout,
+	}
+}
+
+// use applies an option.
+func (o *serverOptions) use(opt ServerOption) {
+	opt.apply(o)
+	if other, ok := opt.(option.ForServer); ok {
+		set := option.Server{Pool: o.pool}
+		other.SetServer(&set)
+		o.pool = set.Pool
 	}
 }
 
@@ -59,6 +70,9 @@ func (o *serverOptions) finish() {
 		o.streamChain = append([]StreamServerInterceptor{o.streamInterceptor}, o.streamChain...)
 	}
 	o.unaryInterceptor, o.streamInterceptor = chainUnaryServer(o.unaryChain), chainStreamServer(o.streamChain)
+	if o.pool == nil {
+		o.pool = mem.DefaultBufferPool()
+	}
 	o.conn.Pool = o.pool
 }
 
