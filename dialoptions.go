@@ -318,6 +318,12 @@ func WithWriteBufferSize(s int) DialOption {
 	return dialOption(func(o *dialOptions) { o.conn.WriteBufferSize = bufferSize(s) })
 }
 
+// WithSharedWriteBuffer returns an option that says whether connections give up their write buffers while nothing is written. They do, after
+// a second, whatever val is: an idle connection has no use for one.
+//
+// Deprecated: leave it out.
+func WithSharedWriteBuffer(val bool) DialOption { return EmptyDialOption{} }
+
 // bufferSize turns the size of an option, where 0 means none, into that of the transport, where 0 means the default.
 func bufferSize(s int) int {
 	if s <= 0 {

@@ -273,6 +273,12 @@ func WriteBufferSize(s int) ServerOption {
 	return serverOption(func(o *serverOptions) { o.conn.WriteBufferSize = bufferSize(s) })
 }
 
+// SharedWriteBuffer returns an option that says whether connections give up their write buffers while nothing is written. They do, after a
+// second, whatever val is: an idle connection has no use for one.
+//
+// Deprecated: leave it out.
+func SharedWriteBuffer(val bool) ServerOption { return EmptyServerOption{} }
+
 // InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with. Less than 64 KiB is ignored.
 func InitialWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.StreamWindow, s) })
