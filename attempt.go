@@ -145,11 +145,8 @@ func (a *attempt) authorize(p picked, h *transport.CallHeader) error {
 		return nil
 	}
 	if own.RequireTransportSecurity() {
-		if !p.conn.secure {
-			return status.Error(codes.Unauthenticated, "transport: cannot send secure credentials on an insecure connection")
-		}
 		if err := credentials.CheckSecurityLevel(p.conn.auth, credentials.PrivacyAndIntegrity); err != nil {
-			return status.Errorf(codes.Unauthenticated, "transport: cannot send secure credentials on an insecure connection: %v", err)
+			return status.Error(codes.Unauthenticated, errInsecureConn.Desc)
 		}
 	}
 	md, err := own.GetRequestMetadata(ctx, uri)

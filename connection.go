@@ -28,7 +28,6 @@ type connection struct {
 	auth      credentials.AuthInfo
 	peer      *peer.Peer
 	creds     []credentials.PerRPCCredentials // of the channel
-	secure    bool                            // the transport credentials say so
 	watch     connWatch
 	keepalive keepalive.ClientParameters
 	gone      atomic.Bool // it takes no more calls
@@ -129,7 +128,7 @@ func (sc *subchannel) dial(ctx context.Context, addr resolver.Address) (*connect
 		s.Conn.Close()
 		return nil, err
 	}
-	c.auth, c.secure = s.Auth, s.TLS
+	c.auth = s.Auth
 	c.peer = &peer.Peer{Addr: s.Conn.RemoteAddr(), LocalAddr: s.Conn.LocalAddr(), AuthInfo: s.Auth}
 	scheme := "http"
 	if s.TLS {
@@ -189,13 +188,14 @@ func dialString(a resolver.Address) string {
 	return "unix:" + a.Addr
 }
 
+// errInsecureConn says that a connection is not as secure as credentials need.
+var errInsecureConn = transport.ConnectionError{Desc: "transport: cannot send secure credentials on an insecure connection"}
+
 // checkSecurity refuses a connection that is not as secure as the channel's per-RPC credentials need.
 func (c *connection) checkSecurity(auth credentials.AuthInfo) error {
 	for _, p := range c.creds {
-		if p.RequireTransportSecurity() {
-			if err := credentials.CheckSecurityLevel(auth, credentials.PrivacyAndIntegrity); err != nil {
-				return status.Errorf(codes.Unavailable, "transport: cannot send secure credentials on an insecure connection: %v", err)
-			}
+		if p.RequireTransportSecurity() && credentials.CheckSecurityLevel(auth, credentials.PrivacyAndIntegrity) != nil {
+			return errInsecureConn
 		}
 	}
 	return nil
