@@ -148,6 +148,30 @@ func TestPolicyMayAddMetadata(t *testing.T) {
 	})
 }
 
+func TestAuthorityOfAPolicyIsForOneAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got metadata.MD
+		s := newSubchannelTest(t)
+		s.dialer.set("refusing", serveRaw(t, func(c *rawConn, id uint32) { c.reset(id, http2.ErrCodeRefusedStream) }).lis.DialContext)
+		s.dialer.set("good", startServer(t, testService{unary: func(ctx context.Context, _ string) (string, error) {
+			got, _ = metadata.FromIncomingContext(ctx)
+			return "", nil
+		}}).DialContext)
+		refusing, good := s.subchannel(t, "refusing"), s.subchannel(t, "good")
+		s.connect(refusing)
+		s.connect(good)
+		picks := []balancer.PickResult{{SubConn: refusing, Metadata: metadata.Pairs(":authority", "first")}, {SubConn: good}}
+		s.policy.current().report(connectivity.Ready, pickerFunc(func(balancer.PickInfo) (r balancer.PickResult, err error) {
+			r, picks = picks[0], picks[1:]
+			return r, nil
+		}))
+		synctest.Wait()
+		_, err := echo(t.Context(), s.cc, "x")
+		must(t, err)
+		wantEqual(t, "authority of the second attempt", fmt.Sprint(got[":authority"]), "[test]")
+	})
+}
+
 func TestPolicyIsToldHowAnAttemptEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSubchannelTest(t)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 
 	"google.golang.org/grpc/resolver"
@@ -46,11 +47,14 @@ func (ac *activeChannel) buildResolver(o resolver.BuildOptions) (resolver.Resolv
 		return cc.builder.Build(cc.parsed, side, o)
 	}
 	target, asName := cc.parsed.Endpoint(), cc.parsed.URL.Scheme == "dns" && !cc.opts.localDNS
-	name, err := withPort(target)
-	if asName && err != nil {
-		return nil, fmt.Errorf("delegating_resolver: invalid target address %q: %w", target, err)
+	name := target
+	if asName && !strings.EqualFold(os.Getenv(envDefaultPort), "false") {
+		var err error
+		if name, err = withPort(target); err != nil {
+			return nil, fmt.Errorf("delegating_resolver: invalid target address %q: %w", target, err)
+		}
 	}
-	proxy, err := cc.opts.proxyFor(target)
+	proxy, err := cc.opts.proxyFor(name)
 	if err != nil {
 		return nil, fmt.Errorf("delegating_resolver: failed to determine proxy URL for target %q: %w", target, err)
 	}
@@ -66,15 +70,21 @@ func (ac *activeChannel) buildResolver(o resolver.BuildOptions) (resolver.Resolv
 	return r, err
 }
 
-// withPort returns the endpoint of a dns target as host and port, the port being 443 if there is none.
+// envDefaultPort names the environment variable that keeps dns targets as they are for proxies, without a port if they have none, if it is
+// "false".
+const envDefaultPort = "GRPC_EXPERIMENTAL_ENABLE_DEFAULT_PORT_FOR_PROXY_TARGET"
+
+// withPort returns the endpoint of a dns target as host and port, which are localhost and 443 if there are none.
 func withPort(endpoint string) (string, error) {
-	_, _, err := net.SplitHostPort(endpoint)
+	host, port, err := net.SplitHostPort(endpoint)
 	_, notIP := netip.ParseAddr(endpoint)
 	switch {
 	case endpoint == "":
 		return "", errors.New("missing address")
 	case notIP != nil && strings.HasSuffix(endpoint, ":"): // not one like "2001:db8::"
 		return "", errors.New("missing port after port-separator colon")
+	case notIP != nil && err == nil && host == "":
+		return net.JoinHostPort("localhost", port), nil
 	case notIP != nil && err == nil:
 		return endpoint, nil
 	}

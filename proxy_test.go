@@ -91,7 +91,7 @@ func TestProxyTargetsHavePorts(t *testing.T) {
 	for _, tt := range []struct{ endpoint, want, fault string }{
 		{"a", "a:443", ""},
 		{"a:1", "a:1", ""},
-		{":1", ":1", ""},
+		{":1", "localhost:1", ""},
 		{"192.0.2.1", "192.0.2.1:443", ""},
 		{"2001:db8::1", "[2001:db8::1]:443", ""},
 		{"2001:db8::", "[2001:db8::]:443", ""},

@@ -201,6 +201,21 @@ func TestProxyIsAskedForATunnel(t *testing.T) {
 	}
 }
 
+func TestProxyIsAskedWithoutADefaultPort(t *testing.T) {
+	if !parity.Ours() {
+		t.Skip("the released library reads the environment when the process begins")
+	}
+	t.Setenv("GRPC_EXPERIMENTAL_ENABLE_DEFAULT_PORT_FOR_PROXY_TARGET", "FALSE")
+	for _, tc := range []struct{ target, want string }{
+		{"dns:///some.test", request("some.test")},
+		{"dns:///2001:db8::1", request("2001:db8::1")},
+	} {
+		environment.expect("HTTP/1.1 200 Connection established\r\n\r\n")
+		parity.Equal(t, call(t, tc.target), "x")
+		parity.Equal(t, environment.first(), tc.want)
+	}
+}
+
 func TestProxyIsNotUsed(t *testing.T) {
 	for _, tc := range []struct {
 		name, target string
@@ -212,6 +227,7 @@ func TestProxyIsNotUsed(t *testing.T) {
 			fixed(resolver.State{Addresses: []resolver.Address{{Addr: environment.server}}})}},
 		{"target below one of NO_PROXY", "fixed:///a.skip.test", []grpc.DialOption{
 			fixed(resolver.State{Addresses: []resolver.Address{{Addr: environment.server}}})}},
+		{"no host", "dns:///:" + port(environment.server), nil},
 		{"address", "fixed:///some.test", []grpc.DialOption{
 			fixed(resolver.State{Addresses: []resolver.Address{{Addr: environment.server}}})}},
 		{"own dialer", "passthrough:///some.test:1", []grpc.DialOption{
