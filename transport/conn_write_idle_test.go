@@ -14,15 +14,10 @@ import (
 	"google.golang.org/grpc/transport/internal/frame"
 )
 
-// noEvents hears nothing of its connection.
-type noEvents struct{}
-
-func (noEvents) Draining(GoAwayReason)      {}
-func (noEvents) Closed(error)               {}
-func (noEvents) HandleStream(*ServerStream) {}
-
 // noHandler takes no streams.
 type noHandler struct{ noEvents }
+
+func (noHandler) HandleStream(*ServerStream) {}
 
 func TestIdleConnectionHoldsNoWriteBuffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

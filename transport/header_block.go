@@ -19,9 +19,9 @@ const (
 	maxIndexedField   = 1024 // bytes of name and value; larger fields never enter the table of 4 KiB
 
 	// maxExpansion is by how many times the size of the table a header list, by the measure of RFC 9113 §6.5.2, may exceed twice the
-	// length of its block: 64 KiB by default. Huffman coding saves less than half, and more than once the table takes the same entries
+	// length of its block: 256 KiB by default. Huffman coding saves less than half, and more than once the table takes the same entries
 	// over and over.
-	maxExpansion = 16
+	maxExpansion = 64
 )
 
 // scanBlock looks over an encoded block. indexed is the length of its leading run of indexed fields, which mean the same as
