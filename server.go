@@ -74,6 +74,8 @@ type Server struct {
 	opts         serverOptions
 	defaultCodec messageCodec
 	workers      workers
+	draining     context.Context // ends when the server is told to stop, in whatever way
+	drain        context.CancelFunc
 
 	mu        sync.Mutex // guards the fields below
 	state     serverState
@@ -82,9 +84,7 @@ type Server struct {
 	listeners map[net.Listener]bool
 	conns     map[*serverConn]bool
 	raw       map[net.Conn]bool // connections that are being set up
-	draining  chan struct{}     // closed when the server has been told to stop, in whatever way
-	stopped   chan struct{}     // closed when the server is stopped
-	done      chan struct{}     // closed when that is complete
+	done      chan struct{}     // closed when the server is stopped
 	changed   *sync.Cond        // with mu: a connection has gone, or the state has changed
 	handlers  sync.WaitGroup    // RPCs that are handled, and read goroutines, which begin them
 	methods   map[string]*method
@@ -107,9 +107,9 @@ type method struct {
 func NewServer(opt ...ServerOption) *Server {
 	s := &Server{
 		opts: defaultServerOptions(), services: make(map[string]*service), methods: make(map[string]*method),
-		listeners: make(map[net.Listener]bool), conns: make(map[*serverConn]bool), raw: make(map[net.Conn]bool),
-		draining: make(chan struct{}), stopped: make(chan struct{}), done: make(chan struct{}),
+		listeners: make(map[net.Listener]bool), conns: make(map[*serverConn]bool), raw: make(map[net.Conn]bool), done: make(chan struct{}),
 	}
+	s.draining, s.drain = context.WithCancel(context.Background())
 	s.changed = sync.NewCond(&s.mu)
 	for _, o := range opt {
 		s.opts.use(o)
@@ -218,7 +218,7 @@ func (s *Server) acceptAll(lis net.Listener) error {
 		pause := time.NewTimer(delay)
 		select {
 		case <-pause.C:
-		case <-s.draining:
+		case <-s.draining.Done():
 			pause.Stop()
 			return nil
 		}
@@ -339,9 +339,6 @@ func (s *Server) Stop() {
 	s.state = serverStopped
 	listeners, conns, raw := s.closeListenersLocked(), s.connsLocked(), s.raw
 	s.raw = make(map[net.Conn]bool)
-	if first {
-		close(s.stopped)
-	}
 	s.changed.Broadcast()
 	s.mu.Unlock()
 	closeAll(listeners)
@@ -384,7 +381,7 @@ func (s *Server) GracefulStop() {
 func (s *Server) drainLocked() {
 	if s.state == serverServing {
 		s.state = serverDraining
-		close(s.draining)
+		s.drain()
 	}
 }
 

@@ -34,5 +34,5 @@ func Draining(ctx context.Context) <-chan struct{} {
 	if ss == nil {
 		return nil
 	}
-	return ss.s.draining
+	return ss.s.draining.Done()
 }

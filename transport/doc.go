@@ -27,7 +27,8 @@
 // runs under one.
 //
 // The two ends differ by a role (conn.go): client.go, client_stream.go, slots.go are the client's, server.go and server_stream.go the
-// server's. header.go says what header fields mean, header_block.go and header_write.go turn them into bytes and back.
+// server's. header.go says what header fields mean, header_block.go and header_write.go turn them into bytes and back. handler_server.go
+// makes a ServerStream of a request that net/http has accepted: it has no connection, and one who writes takes the exchange's turn.
 
 // Package transport carries gRPC calls over HTTP/2 connections. It is meant for package grpc; programs should use that.
 package transport

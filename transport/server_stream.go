@@ -27,7 +27,8 @@ var ErrIllegalHeaderWrite = errors.New("transport: SendHeader called multiple ti
 // A ServerStream is one call. One goroutine at a time may send, and one may receive; the other methods may be called by anybody.
 type ServerStream struct {
 	stream
-	server    *Server
+	server    *Server   // nil for calls of net/http
+	http      *exchange // nil for others
 	req       *head
 	headerLen int
 	holders   uint8 // guarded by conn.mu: the stream as long as it is open, and its handler
@@ -56,7 +57,7 @@ func (c *serverContext) Value(key any) any {
 	case callkey.IncomingMetadata:
 		return c.s.req.metadata()
 	case callkey.Peer:
-		return c.s.server.o.Peer
+		return c.s.Peer()
 	}
 	if c.s.call != nil {
 		if v := c.s.call.Value(key); v != nil {
@@ -82,32 +83,9 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 	s.subtype = rawSubtype(h.contentType)
 	s.ctx.s, s.ctx.Context.Context = s, t.o.Context
 	if limited {
-		s.ctx.Limit = time.Now().Add(timeout)
-		if s.ctx.Limit.Before(time.Now()) { // a timeout that a time.Time cannot hold
-			s.ctx.Limit = time.Time{}
-		}
+		s.setLimit(timeout)
 	}
 	return s, nil
-}
-
-// startTimer sees to it that the call ends at its deadline.
-func (s *ServerStream) startTimer() {
-	if s.ctx.Limit.IsZero() {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx.Err() == nil { // else the connection was closed meanwhile
-		s.timer = time.AfterFunc(time.Until(s.ctx.Limit), s.expire)
-	}
-}
-
-// expire ends the call because its deadline has passed.
-func (s *ServerStream) expire() {
-	s.end(context.DeadlineExceeded)
-	s.c.mu.Lock()
-	s.c.resetLocked(&s.stream, frame.Cancel)
-	s.c.unlock()
 }
 
 // Context returns the context of the call.
@@ -141,14 +119,24 @@ func (s *ServerStream) AcceptEncoding() string { return s.req.acceptEncoding }
 func (s *ServerStream) Metadata() metadata.MD { return s.req.metadata() }
 
 // Peer returns who the client is.
-func (s *ServerStream) Peer() *peer.Peer { return s.server.o.Peer }
+func (s *ServerStream) Peer() *peer.Peer {
+	if s.http != nil {
+		return s.http.o.Peer
+	}
+	return s.server.o.Peer
+}
 
 // HeaderLen returns the size in bytes of the request's header block as it came.
 func (s *ServerStream) HeaderLen() int { return s.headerLen }
 
 // Recv blocks for the next message, which is valid until Release. The error is io.EOF at the end of the request,
 // io.ErrUnexpectedEOF if that is within a message, MessageTooLarge, or that of the context.
-func (s *ServerStream) Recv() (InMessage, error) { return s.receive() }
+func (s *ServerStream) Recv() (InMessage, error) {
+	if s.http != nil {
+		return s.http.receive(&s.recv)
+	}
+	return s.receive()
+}
 
 // Release ends the use of the last message.
 func (s *ServerStream) Release() { s.recv.release() }
@@ -226,6 +214,8 @@ func (s *ServerStream) SendHeader(md metadata.MD) error {
 		return err
 	case block == nil:
 		return ErrIllegalHeaderWrite
+	case s.http != nil:
+		return s.http.send(s, block, nil)
 	}
 	s.c.mu.Lock()
 	defer s.c.unlock()
@@ -285,6 +275,9 @@ func (s *ServerStream) headerLocked(h *responseHeader) error {
 // stream waits to be written. An error says only that the stream is over: its context says why.
 func (s *ServerStream) Write(m *OutMessage) error {
 	h, err := s.takeHeader()
+	if err == nil && s.http != nil {
+		return s.http.send(s, h, m)
+	}
 	if err == nil && h != nil {
 		s.c.mu.Lock()
 		if err = s.headerLocked(h); err == nil {
@@ -304,10 +297,17 @@ func (s *ServerStream) Write(m *OutMessage) error {
 // Finish ends the call with a status, behind a last message if there is one, whose reference it takes over. What the client still
 // sends is dropped. It never blocks. Only the first call counts.
 func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
+	if s.http != nil {
+		st = s.http.verdict(st)
+	}
 	t, h, err := s.ending(st, last != nil)
 	if err != nil && last != nil {
 		last.Free()
 		last = nil
+	}
+	defer s.finish()
+	if s.http != nil {
+		return s.http.finish(s, h, last, t)
 	}
 	c := s.c
 	c.mu.Lock()
@@ -326,15 +326,19 @@ func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	if last != nil {
 		last.Free()
 	}
+	if done {
+		return ErrStreamDone
+	}
+	return nil
+}
+
+// finish ends the context of the call and drops what was received.
+func (s *ServerStream) finish() {
 	s.ctx.Finish(context.Canceled)
 	s.stopTimer()
 	if s.recv.finish(context.Canceled) {
 		s.recv.signal()
 	}
-	if done {
-		return ErrStreamDone
-	}
-	return nil
 }
 
 // ending returns the trailers for a status, and the headers if they must precede them: they need not if there is neither metadata
@@ -391,6 +395,10 @@ func wireStatus(st *status.Status) rpcStatus {
 
 // Done says that the handler of the stream has returned: its place among the concurrent streams is free.
 func (s *ServerStream) Done() {
+	if s.http != nil {
+		s.end(context.Canceled) // unless Finish was called
+		return
+	}
 	s.c.mu.Lock()
 	s.letGoLocked()
 	s.c.unlock()
@@ -411,16 +419,8 @@ func (s *ServerStream) end(err error) {
 	if s.recv.end(err, true) {
 		s.recv.signal()
 	}
-}
-
-func (s *ServerStream) stopTimer() {
-	if s.ctx.Limit.IsZero() {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.timer != nil {
-		s.timer.Stop()
+	if s.http != nil {
+		s.http.interrupt()
 	}
 }
 

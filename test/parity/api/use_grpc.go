@@ -20,6 +20,7 @@ import (
 	grpc_tap "google.golang.org/grpc/tap"
 	io "io"
 	net "net"
+	net_http "net/http"
 	time "time"
 )
 
@@ -163,6 +164,7 @@ var _ func(*grpc.Server) map[string]grpc.ServiceInfo = (*grpc.Server).GetService
 var _ func(*grpc.Server) = (*grpc.Server).GracefulStop
 var _ func(*grpc.Server, *grpc.ServiceDesc, interface{}) = (*grpc.Server).RegisterService
 var _ func(*grpc.Server, net.Listener) error = (*grpc.Server).Serve
+var _ func(*grpc.Server, net_http.ResponseWriter, *net_http.Request) = (*grpc.Server).ServeHTTP
 var _ func(*grpc.Server) = (*grpc.Server).Stop
 var _ func(grpc.GenericClientStream[int, string]) error = (grpc.GenericClientStream[int, string]).CloseSend
 var _ func(grpc.GenericClientStream[int, string]) context.Context = (grpc.GenericClientStream[int, string]).Context

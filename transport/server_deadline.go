@@ -1,0 +1,52 @@
+// The deadline of a call on the server's end: one timer for each call that has one.
+
+package transport
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/transport/internal/frame"
+)
+
+// setLimit sets the deadline of the call.
+func (s *ServerStream) setLimit(timeout time.Duration) {
+	s.ctx.Limit = time.Now().Add(timeout)
+	if timeout > 0 && s.ctx.Limit.Before(time.Now()) { // a timeout that a time.Time cannot hold
+		s.ctx.Limit = time.Time{}
+	}
+}
+
+// startTimer sees to it that the call ends at its deadline.
+func (s *ServerStream) startTimer() {
+	if s.ctx.Limit.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() == nil { // else the connection was closed meanwhile
+		s.timer = time.AfterFunc(time.Until(s.ctx.Limit), s.expire)
+	}
+}
+
+// expire ends the call because its deadline has passed.
+func (s *ServerStream) expire() {
+	s.end(context.DeadlineExceeded)
+	if s.http != nil {
+		return
+	}
+	s.c.mu.Lock()
+	s.c.resetLocked(&s.stream, frame.Cancel)
+	s.c.unlock()
+}
+
+func (s *ServerStream) stopTimer() {
+	if s.ctx.Limit.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+}
