@@ -30,8 +30,8 @@ type ServerOptions struct {
 
 // A Handler takes the streams of a connection.
 type Handler interface {
-	// HandleStream is called by the read goroutine for each sound request, and must not block. Whoever handles the stream calls
-	// its Finish, and then Done.
+	// HandleStream is called for each sound request, and must not block: the read goroutine calls it, or, if too many handlers run,
+	// that of the first one which returns. Whoever handles the stream calls its Finish, and then Done.
 	HandleStream(*ServerStream)
 	// Closed says that the connection is closed. It is called once, without locks.
 	Closed(err error)
@@ -47,12 +47,12 @@ type Server struct {
 
 	// Guarded by conn.mu.
 	lastID   uint32 // the last stream that this side may have acted on
-	slots    int    // streams that are open, or whose handlers have not returned
 	drain    drainStep
 	ready    bool          // NewServer has succeeded: handler is to hear of the end
 	reason   string        // why the connection is drained
 	drainBy  time.Duration // when the acknowledgement of drainPing is not waited for any longer, by link.now
 	lifetime lifetime
+	parking
 }
 
 // drainStep tells how far a graceful drain has come (RFC 9113 §6.8).
@@ -244,14 +244,13 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		t.mu.Unlock()
 		return nil
 	}
-	if limit := t.o.MaxConcurrentStreams; limit != 0 && int64(t.slots) >= int64(limit) {
+	if t.fullLocked() {
 		before := len(t.send.buf)
 		t.send.reset(id, frame.RefusedStream)
 		t.caused(before)
 		return nil
 	}
-	t.slots++
-	s.holders = 2
+	now := t.beginLocked(s)
 	t.addLocked(&s.stream)
 	t.unlock()
 	s.startTimer()
@@ -260,7 +259,9 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	} else if err := t.handleBuffered(id); err != nil {
 		return err
 	}
-	t.handler.HandleStream(s)
+	if now {
+		t.handler.HandleStream(s)
+	}
 	return nil
 }
 
@@ -359,8 +360,7 @@ func (t *Server) pingAck(data [8]byte) {
 }
 
 // removedLocked implements role.
-func (t *Server) removedLocked(s *stream) {
-	s.side.(*ServerStream).letGoLocked()
+func (t *Server) removedLocked(*stream) {
 	if t.lifetime.idle != never && len(t.streams) == 0 {
 		t.lifetime.idleSince = t.link.now()
 	}

@@ -31,7 +31,6 @@ type ServerStream struct {
 	http      *exchange // nil for others
 	req       *head
 	headerLen int
-	holders   uint8 // guarded by conn.mu: the stream as long as it is open, and its handler
 	ctx       serverContext
 	call      CallValues // the call as the package above sees it; nil if it sees none
 
@@ -391,25 +390,6 @@ func wireStatus(st *status.Status) rpcStatus {
 		}
 	}
 	return r
-}
-
-// Done says that the handler of the stream has returned: its place among the concurrent streams is free.
-func (s *ServerStream) Done() {
-	if s.http != nil {
-		s.end(context.Canceled) // unless Finish was called
-		return
-	}
-	s.c.mu.Lock()
-	s.letGoLocked()
-	s.c.unlock()
-}
-
-// letGoLocked frees the place of the stream once it is closed and its handler has returned: a client that resets streams cannot make
-// more handlers run than it may have streams.
-func (s *ServerStream) letGoLocked() {
-	if s.holders--; s.holders == 0 {
-		s.server.slots--
-	}
 }
 
 // end ends the context of the call, and what its reader waits for.
