@@ -308,18 +308,24 @@ func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *re
 	return timeout, h.hasTimeout, bad
 }
 
-// answer ends a stream that was not opened with a complete response.
+// answer ends a stream that was not opened with a complete response, or resets it if the client does not take as much.
 func (t *Server) answer(id uint32, r *refusal, end bool) {
 	t.mu.Lock()
 	if !t.takeLocked(id) {
 		t.mu.Unlock()
 		return
 	}
-	before := len(t.send.buf)
-	block := t.send.blocks.refusal(r)
-	t.send.buf = frame.AppendHeaderBlock(t.send.buf, id, frame.EndStream, block, frame.DefaultMaxSize)
+	d := &t.send
+	before := len(d.buf)
+	if d.maxList != noListLimit && r.status.listSize()+uint64(len(r.subtype)) > d.maxList {
+		d.reset(id, frame.InternalError)
+		t.caused(before)
+		return
+	}
+	block := d.blocks.refusal(r)
+	d.buf = frame.AppendHeaderBlock(d.buf, id, frame.EndStream, block, frame.DefaultMaxSize)
 	if !end {
-		t.send.reset(id, frame.NoError)
+		d.reset(id, frame.NoError)
 	}
 	t.caused(before)
 }
