@@ -56,7 +56,7 @@ func (a *attempt) begin(cs *clientStream) {
 // referred to. As long as nothing was sent, another connection is tried. The error carries a status.
 func (a *attempt) open(m *transport.OutMessage, end bool) error {
 	cs := a.cs
-	for {
+	for repeated := 0; ; {
 		p, delayed, err := cs.pickers.pick(balancer.PickInfo{FullMethodName: cs.method, Ctx: a.ctx}, cs.waitForReady)
 		if delayed {
 			a.obs.delayedPick()
@@ -64,6 +64,9 @@ func (a *attempt) open(m *transport.OutMessage, end bool) error {
 		if err != nil {
 			a.dropped = p.dropped
 			return err
+		}
+		if cs.hedge != nil && cs.hedge.elsewhere(p, &repeated) {
+			continue
 		}
 		h := transport.CallHeader{
 			Method: cs.method, Authority: p.conn.authority, ContentSubtype: cs.info.subtype, SendCompress: cs.comp.name,
@@ -196,13 +199,19 @@ func (a *attempt) unary(m *transport.OutMessage, args any, n sizes, reply any) (
 		return a.cs.retry.judgeUnsent(a, err), err
 	}
 	a.obs.outPayload(args, n)
-	if !a.s.AwaitEnd(a.ctx.Done()) {
-		err = statusOf(a.ctx.Err()).Err()
-	} else if err = a.receiveOne(reply, a.s.Next); err != nil && !a.gotReply && a.s.Status() != nil {
+	if err = a.awaitReply(reply); err != nil && !a.gotReply && a.s.Status() != nil {
 		v = a.cs.retry.judge(a.s)
 	}
 	a.finish(err)
 	return v, err
+}
+
+// awaitReply waits for the end of a unary call, and receives its reply.
+func (a *attempt) awaitReply(reply any) error {
+	if !a.s.AwaitEnd(a.ctx.Done()) {
+		return statusOf(a.ctx.Err()).Err()
+	}
+	return a.receiveOne(reply, a.s.Next)
 }
 
 // receiveOne receives the one message of a call whose server sends one, and the status behind it.
@@ -237,11 +246,7 @@ func (a *attempt) take(m transport.InMessage, err error, v any) error {
 	a.seeHeader()
 	switch {
 	case err == io.EOF:
-		if a.obs != nil {
-			if md := a.s.Trailer(); md != nil {
-				a.obs.inTrailer(md.Copy(), 0)
-			}
-		}
+		a.seeTrailer()
 		if st := a.s.Status(); st.Code() != codes.OK {
 			return st.Err()
 		}
@@ -256,6 +261,15 @@ func (a *attempt) take(m transport.InMessage, err error, v any) error {
 		a.obs.inPayload(v, n)
 	}
 	return err
+}
+
+// seeTrailer tells of the trailers, which are there if the server has ended the call.
+func (a *attempt) seeTrailer() {
+	if a.obs != nil {
+		if md := a.s.Trailer(); md != nil {
+			a.obs.inTrailer(md.Copy(), 0)
+		}
+	}
 }
 
 // seeHeader looks at the response headers if they are there and were not looked at.

@@ -73,7 +73,10 @@ func (cs *clientStream) unary(args, reply any) error {
 	}
 	defer m.Free()
 	if m.Len() > cs.info.retryBuffer {
-		cs.retry.policy = nil
+		cs.retry.policy, cs.hedge = nil, nil
+	}
+	if cs.hedge != nil {
+		return cs.hedge.unary(m, payload{args, n}, reply)
 	}
 	for {
 		cs.attempt.begin(cs)

@@ -33,7 +33,7 @@ func newCallMemory() *clientStream {
 // recycle gives the memory of a unary RPC back, which is over, if it is certain that nobody refers to it any more: what the application
 // has of such an RPC is its own, and the stream was left by its connection.
 func (m *callMemory) recycle() {
-	if m.cs.attempt == &m.cs.first && m.s.Reuse() {
+	if m.cs.attempt == &m.cs.first && m.cs.hedge == nil && m.s.Reuse() {
 		m.cs = clientStream{}
 		callMemories.Put(m)
 	}
@@ -103,6 +103,8 @@ func (cs *clientStream) configure() error {
 		cs.retry = retryState{policy: m.RetryPolicy, throttle: live.throttle.Load()}
 		if cs.cc.opts.disableRetry {
 			cs.retry.policy = nil
+		} else if m.HedgingPolicy != nil {
+			cs.hedge = newHedge(cs, m.HedgingPolicy)
 		}
 	}
 	cs.apply(m)

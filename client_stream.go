@@ -79,6 +79,7 @@ type clientStream struct {
 	cancel        func()          // frees that timeout; nil if there is none
 	entered       bool            // the channel counts the RPC
 	retry         retryState
+	hedge         *hedge  // nil unless the service config has a hedging policy for the method
 	verdict       verdict // on the last attempt that failed; of whoever saw it fail
 	first         attempt // the memory of the first attempt
 	memory        *callMemory
@@ -92,7 +93,7 @@ type clientStream struct {
 	mu        sync.Mutex    // guards the fields below
 	opened    bool          // the first attempt to open a stream has returned
 	attempt   *attempt      // the current one
-	replacing chan struct{} // closed when the attempt that is being made in its place is ready, or there is none; nil if none is made
+	replacing chan struct{} // closed when it is known which attempt takes its place; nil if that is known
 	committed bool          // the current attempt is the last
 	sent      sentBuffer
 	ended     bool // the client has said that no message follows
@@ -120,7 +121,6 @@ func (cs *clientStream) open() (ClientStream, error) {
 func (cs *clientStream) start() error {
 	cs.ctx.Context.Context, cs.ctx.cs = cs.parent, cs
 	cs.attempt = &cs.first
-	cs.first.begin(cs)
 	if cs.parent.Done() != nil {
 		cs.stopWatch = context.AfterFunc(cs.parent, cs.parentDone)
 	}
@@ -136,6 +136,10 @@ func (cs *clientStream) start() error {
 
 // openFirst opens the first attempt, or one that follows it as long as they get no stream.
 func (cs *clientStream) openFirst() error {
+	if cs.hedge != nil {
+		return cs.hedge.start()
+	}
+	cs.first.begin(cs)
 	err := cs.first.open(nil, false)
 	if err == nil {
 		return nil
@@ -203,6 +207,16 @@ func (cs *clientStream) currentLocked() *attempt {
 		cs.mu.Lock()
 	}
 	return cs.attempt
+}
+
+// settled returns the attempt that the call ends with, whatever comes.
+func (cs *clientStream) settled() *attempt {
+	if cs.hedge != nil {
+		cs.hedge.settle()
+	}
+	a := cs.current()
+	cs.commit()
+	return a
 }
 
 // commit says that no other attempt will be made.
@@ -302,16 +316,12 @@ func (cs *clientStream) Header() (metadata.MD, error) {
 
 // Trailer implements ClientStream.
 func (cs *clientStream) Trailer() metadata.MD {
-	a := cs.current()
-	cs.commit()
-	return a.trailer()
+	return cs.settled().trailer()
 }
 
 // Context implements ClientStream.
 func (cs *clientStream) Context() context.Context {
-	a := cs.current()
-	cs.commit()
-	return a.ctx
+	return cs.settled().ctx
 }
 
 // SendMsg implements ClientStream. The message of an RPC that has only one ends the sending half.
@@ -327,6 +337,9 @@ func (cs *clientStream) SendMsg(v any) error {
 		return err
 	}
 	cs.sendDone = !cs.desc.ClientStreams
+	if cs.hedge != nil && cs.hedge.send(m, payload{v, n}, cs.sendDone) {
+		return nil
+	}
 	a := cs.keep(m, payload{v, n}, cs.sendDone)
 	if a.s.Write(m, cs.sendDone) == nil {
 		a.obs.outPayload(v, n)
@@ -375,7 +388,9 @@ func (cs *clientStream) keep(m *transport.OutMessage, p payload, last bool) *att
 func (cs *clientStream) CloseSend() error {
 	if !cs.sendDone {
 		cs.sendDone = true
-		cs.keep(nil, payload{}, true).s.CloseSend()
+		if cs.hedge == nil || !cs.hedge.send(nil, payload{}, true) {
+			cs.keep(nil, payload{}, true).s.CloseSend()
+		}
 	}
 	return nil
 }
@@ -416,10 +431,15 @@ func (cs *clientStream) finish(err error) {
 		return
 	}
 	cs.over = true
+	var outrun []*attempt
+	if cs.hedge != nil {
+		outrun = cs.hedge.endLocked(err)
+	}
 	cs.commitLocked()
 	a := cs.attempt
 	cs.mu.Unlock()
 	a.finish(err)
+	finishAll(outrun, err)
 	if err == nil {
 		cs.retry.throttle.succeeded()
 	}

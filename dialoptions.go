@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// defaultMaxCallAttempts is the largest number of attempts of a call by default, whatever its retry policy says.
+	// defaultMaxCallAttempts is the largest number of attempts of a call by default, whatever its retry or hedging policy says.
 	defaultMaxCallAttempts = 5
 	// defaultIdleTimeout is how long a channel without calls stays connected by default.
 	defaultIdleTimeout = 30 * time.Minute
@@ -246,7 +246,22 @@ func WithStatsHandler(h stats.Handler) DialOption {
 }
 
 // WithDefaultServiceConfig returns an option that sets the service config, in JSON, for when name resolution has none, or none that is
-// valid.
+// valid. Its form is https://github.com/grpc/grpc/blob/master/doc/service_config.md.
+//
+// It says, among other things, how calls are tried again (gRFC A6). A method has a retryPolicy, after which a failed call is made again, or
+// a hedgingPolicy, after which several attempts run side by side, or none of the two:
+//
+//	{"methodConfig": [{
+//	  "name": [{"service": "helloworld.Greeter", "method": "SayHello"}],
+//	  "hedgingPolicy": {"maxAttempts": 3, "hedgingDelay": "0.1s", "nonFatalStatusCodes": ["UNAVAILABLE"]}
+//	}],
+//	"retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1}}
+//
+// Here an attempt that is not answered within 0.1 s is joined by a second one, and after as long again by a third: on other backends, if the
+// load-balancing policy has some. Without hedgingDelay all are made at once. The first attempt that is answered, with headers or the status OK, is
+// the call's, and the others are cancelled. One that fails with a code in nonFatalStatusCodes is followed by the next at once, or when
+// the server says in grpc-retry-pushback-ms; any other failure is the call's. Hedging is for methods that may be executed several times.
+// A call is not hedged, or goes on with one attempt, when its messages are too large to keep (see MaxRetryRPCBufferSize).
 func WithDefaultServiceConfig(s string) DialOption {
 	return dialOption(func(o *dialOptions) { o.serviceConfig = &s })
 }
@@ -256,7 +271,7 @@ func WithDisableServiceConfig() DialOption {
 	return dialOption(func(o *dialOptions) { o.disableServiceConfig = true })
 }
 
-// WithDisableRetry returns an option that makes the channel ignore the retry policies of service configs. Calls that no server has acted
+// WithDisableRetry returns an option that makes the channel ignore the retry and hedging policies of service configs. Calls that no server has acted
 // on are still made again.
 func WithDisableRetry() DialOption {
 	return dialOption(func(o *dialOptions) { o.disableRetry = true })

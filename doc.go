@@ -4,8 +4,9 @@
 //
 //	call.go                    server.go          listeners, connections, the ways to stop
 //	client_stream.go           dispatch.go        route, interceptors, handler, status
-//	  attempt.go, retry.go     server_stream.go   the call as its handler sees it
-//	    picker.go              workers.go         the goroutines that handlers run on
+//	  retry.go, hedge.go       server_stream.go   the call as its handler sees it
+//	  attempt.go               workers.go         the goroutines that handlers run on
+//	    picker.go
 //	      subchannel.go
 //	      connection.go
 //	--------------------- transport ---------------------

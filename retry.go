@@ -57,6 +57,16 @@ func (t *retryThrottle) failed() (retry bool) {
 	return t.tokens > t.max/2
 }
 
+// permits reports whether further attempts may be made.
+func (t *retryThrottle) permits() bool {
+	if t == nil {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tokens > t.max/2
+}
+
 // succeeded counts a call that ended well.
 func (t *retryThrottle) succeeded() {
 	if t == nil {

@@ -82,6 +82,13 @@ func (s *ClientStream) Queue(messages []*OutMessage, last bool) {
 	c.unlock() // which does not close the connection, since it has this stream
 }
 
+// Queued returns how many bytes of messages wait to be written.
+func (s *ClientStream) Queued() int {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.out.queued
+}
+
 // CloseSend says that no message follows.
 func (s *ClientStream) CloseSend() {
 	s.c.mu.Lock()

@@ -23,7 +23,7 @@
 //	recvQueue.mu       what a stream has received, its inbound window, response headers and status
 //	ServerStream.mu    headers and trailers that a handler sets
 //
-// Lock order: conn.mu, then recvQueue.mu; ServerStream.mu and callctx.Context's stand alone. Nothing blocks under a lock, and no code of users
+// Lock order: the mutex of a call in package grpc, conn.mu, recvQueue.mu; ServerStream.mu and callctx.Context's stand alone. Nothing blocks under a lock, and no code of users
 // runs under one.
 //
 // The two ends differ by a role (conn.go): client.go, client_stream.go, slots.go are the client's, server.go and server_stream.go the

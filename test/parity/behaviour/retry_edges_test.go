@@ -202,3 +202,11 @@ func TestHeaderOfAStreamThatIsTriedAgain(t *testing.T) {
 	equal(t, result(receive(s)), `"a"`)
 	equal(t, attempts.String(), "[]\n[\"1\"]")
 }
+
+func TestHedgingPolicy(t *testing.T) {
+	var attempts journal
+	p := configured(t, `{"methodConfig": [{"name": [{}], "hedgingPolicy": {"maxAttempts": 3, "hedgingDelay": "100s",
+		"nonFatalStatusCodes": ["UNAVAILABLE"]}}]}`, flaky(1, codes.Unavailable, &attempts, nil))
+	equal(t, result(unary(within(t), p.cc, "x")), differ{"hedging-policy", `"x"`}.or(t, "rpc error: code = Unavailable desc = flaky"))
+	equal(t, strings.ReplaceAll(attempts.String(), "\n", " "), differ{"hedging-policy", `[] ["1"]`}.or(t, "[]"))
+}
