@@ -5,6 +5,7 @@ package grpc
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/internal/serviceconfig"
 	"google.golang.org/grpc/mem"
@@ -330,5 +332,60 @@ func TestAttemptsOfACallAreCounted(t *testing.T) {
 		_, err := echo(t.Context(), connect(t, lis, WithDefaultServiceConfig(retrying)), "x")
 		wantStatus(t, "call", err, "Unavailable: "+usedUp(4))
 		wantEqual(t, "grpc-previous-rpc-attempts", fmt.Sprint(got), "[ 1 2 3]")
+	})
+}
+
+func TestCallWithoutAPolicyIsExecutedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(1, 2))
+		executed, refused := 0, 0 // of one call: calls are made one after the other
+		raw := serveRaw(t, func(c *rawConn, id uint32) {
+			switch n := random.IntN(9); n {
+			case 0:
+				refused++
+				c.reset(id, http2.ErrCodeRefusedStream)
+				return
+			case 1:
+				refused++
+				c.goAway(id-min(id, 2), http2.ErrCodeNo, "") // the stream before was the last
+				return
+			default:
+				executed++
+				how := []func(){
+					func() { c.reset(id, http2.ErrCodeInternal) },
+					func() { c.answer(id, "grpc-status", "14") },
+					func() { c.headers(id); c.reset(id, http2.ErrCodeCancel) },
+					func() { c.goAway(id, http2.ErrCodeNo, ""); c.answer(id, "grpc-status", "14") },
+					func() { c.goAway(id, http2.ErrCodeNo, ""); c.nc.Close() },
+					func() { c.nc.Close() },
+					func() { failTimes(0)(c, id) },
+				}
+				how[n-2]()
+			}
+		})
+		cc := connect(t, raw.lis, WithConnectParams(ConnectParams{Backoff: backoff.Config{BaseDelay: time.Millisecond, MaxDelay: time.Millisecond}}))
+		again := 0
+		for i := range 1000 {
+			executed, refused = 0, 0
+			var err error
+			if i%2 == 0 {
+				_, err = echo(t.Context(), cc, "x", WaitForReady(true))
+			} else {
+				s := openStream(t, cc, bidi, WaitForReady(true))
+				must(t, s.CloseSend())
+				err = s.RecvMsg(text(""))
+			}
+			synctest.Wait()
+			if executed > 1 || refused > 2 || executed == 0 && refused < 2 {
+				t.Fatalf("call %d: got %d executions and %d refusals (%v), want one execution, or two refusals", i, executed, refused, err)
+			}
+			again += refused
+			for len(raw.conns) > 0 {
+				<-raw.conns
+			}
+		}
+		if again == 0 {
+			t.Error("no call was refused")
+		}
 	})
 }
