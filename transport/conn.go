@@ -155,6 +155,10 @@ func (c *conn) removeLocked(s *stream) {
 	delete(c.streams, s.id)
 	s.gone.Store(true)
 	s.out.link.remove()
+	if s.out.trailers != nil && s.out.queued > 0 { // they will never be read
+		c.send.unread.streams--
+		c.send.unread.bytes -= s.out.queued
+	}
 	s.out.drop()
 	s.out.signal()
 	c.role.removedLocked(s)

@@ -170,8 +170,10 @@ func (c *conn) setInitialLocked(size int64) error {
 			return faultf(frame.FlowControlError, "SETTINGS_INITIAL_WINDOW_SIZE of %d makes a window of %d bytes, limit %d", size, w, frame.MaxWindow)
 		}
 	}
+	if size > d.initial { // a smaller one lets nobody send
+		d.unblock()
+	}
 	d.initial = size
-	d.unblock()
 	return nil
 }
 

@@ -16,6 +16,9 @@ import (
 // directRead is how many bytes of a message must be missing for them to be read from the socket straight into the message.
 const directRead = 4 << 10
 
+// maxEmptyData is how many DATA frames in a row, of all streams, may neither carry data nor end their stream.
+const maxEmptyData = 100
+
 // recentResets is how many streams that this side has reset are remembered: what the peer has sent before it knew is ignored.
 const recentResets = 128
 
@@ -26,7 +29,9 @@ type readSide struct {
 	window  inWindow // of the connection
 	last    *stream  // the stream of the last frame, so that a look-up serves a run of frames
 	block   openBlock
-	backlog int  // a recent value of sendSide.peerBytes
+	backlog int  // a recent value of sendSide.peerBytes, or more to make pace look
+	crowded bool // pace shall look at the answers that wait, too
+	empty   int  // DATA frames in a row that brought nothing
 	settled bool // whether the peer's first SETTINGS have arrived
 }
 
@@ -61,7 +66,9 @@ func (c *conn) endReading(err error) {
 // readFrames reads until an error: one of the connection, or a *frame.Error that is the peer's fault.
 func (c *conn) readFrames() error {
 	for {
-		c.pace()
+		if err := c.pace(); err != nil {
+			return err
+		}
 		h, err := c.read.frames.Next()
 		if err != nil {
 			return c.lateBlock(err)
@@ -86,23 +93,28 @@ func (c *conn) handleBuffered(id uint32) error {
 	return nil
 }
 
-// pace waits while too much of what the peer has caused waits to be written, unless the connection ends.
-func (c *conn) pace() {
+// pace waits while too much of what the peer has caused waits to be written. That is the socket's doing: the write goroutine takes all there
+// is, again and again, as long as it may write. An error says that the connection is closed.
+func (c *conn) pace() error {
 	if c.read.backlog <= backlogSize {
-		return
+		return nil
 	}
+	crowded := c.read.crowded
+	c.read.backlog, c.read.crowded = 0, false
 	c.mu.Lock()
-	c.read.backlog = c.send.peerBytes
-	if c.read.backlog <= backlogSize || c.state == connClosed {
-		c.read.backlog = 0
+	if c.state == connClosed {
 		c.mu.Unlock()
-		return
+		return ErrConnClosing
+	}
+	if c.send.peerBytes <= backlogSize && !(crowded && c.send.crowded() && c.hasWorkLocked()) { // without work it is windows that are waited for, which must be read
+		c.mu.Unlock()
+		return nil
 	}
 	room := make(chan struct{})
 	c.send.room = room
 	c.mu.Unlock()
 	<-room // the write goroutine closes it, at the latest when it writes for the last time
-	c.read.backlog = 0
+	return nil
 }
 
 // caused unlocks after the bytes that were appended since the buffer had the length before: the peer has caused them.
@@ -182,6 +194,11 @@ func (c *conn) onData(h frame.Header) error {
 			return err
 		}
 		pad = h.Length - n
+	}
+	if n > 0 || h.Flags.Has(frame.EndStream) {
+		c.read.empty = 0
+	} else if c.read.empty++; c.read.empty > maxEmptyData {
+		return faultf(frame.EnhanceYourCalm, "%d empty DATA frames in a row, limit %d", c.read.empty, maxEmptyData)
 	}
 	s := c.stream(h.StreamID)
 	if s == nil {

@@ -57,6 +57,7 @@ type sendSide struct {
 	saidLast  bool          // a GOAWAY has named the last stream that this side acts on
 	peerBytes int           // bytes of buf that the peer has caused
 	spoke     bool          // other bytes were sent since the peer's last PING
+	unread    unread        // of a server
 	room      chan struct{} // made by the read goroutine when it waits for peerBytes to shrink; closed when they have
 	company   int           // how many more ends of calls are left to the write goroutine because streams have overlapped
 	spare     []byte        // memory for buf while a caller writes
@@ -269,7 +270,7 @@ func (d *sendSide) takeBuffer(next []byte) []byte {
 		d.spoke = true
 	}
 	d.buf, d.lastData = next, dataFrame{}
-	d.peerBytes = 0
+	d.peerBytes, d.unread.written = 0, 0
 	if d.room != nil {
 		close(d.room)
 		d.room = nil
@@ -434,6 +435,9 @@ func (c *conn) frameLocked(s *stream, b *batch, n int) {
 	d.buf = frame.AppendHeader(d.buf, frame.Data, f, s.id, n)
 	s.spendLocked(n)
 	q.queued -= n
+	if q.trailers != nil {
+		d.unread.bytes -= n
+	}
 	for n > 0 {
 		m := q.messages[0]
 		part := min(n, m.Len()-q.sent)
@@ -453,6 +457,7 @@ func (c *conn) frameLocked(s *stream, b *batch, n int) {
 	case f != 0:
 		_ = c.advanceLocked(s, sendEnd) // nothing was sent behind the end
 	case q.queued == 0 && q.trailers != nil:
+		d.unread.streams--
 		c.trailersLocked(s, q.trailers)
 	}
 }

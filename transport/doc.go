@@ -26,6 +26,29 @@
 // Lock order: the mutex of a call in package grpc, conn.mu, recvQueue.mu; ServerStream.mu and callctx.Context's stand alone. Nothing blocks under a lock, and no code of users
 // runs under one.
 //
+// What a peer may do, and what happens beyond it. A limit ends the connection with GOAWAY ENHANCE_YOUR_CALM unless the table says otherwise.
+//
+//	header list           MaxHeaderListSize (16 MiB)                 the stream is refused: FRAME_SIZE_ERROR
+//	header list           twice its block and 16 tables of 4 KiB     the stream is refused: PROTOCOL_ERROR (maxExpansion)
+//	header lists held     4 MiB beyond twice their blocks and 8 KiB  the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
+//	                      for each stream of a client
+//	header block          8 CONTINUATION frames, or 128 KiB, more    (spareContinuations)
+//	                      than the list needs; 4 empty ones; 10 s    (maxEmptyContinuations, maxBlockTime)
+//	HPACK tables          4 KiB both ways                            COMPRESSION_ERROR; the encoder never grows further
+//	SETTINGS              100 entries                                (frame.MaxSettings)
+//	frame                 1 MiB                                      FRAME_SIZE_ERROR (maxFrameSize)
+//	DATA without data     100 in a row                               (maxEmptyData)
+//	streams of a client   MaxConcurrentStreams (none); a stream that the stream is refused: REFUSED_STREAM
+//	                      was reset counts until its handler returns
+//	streams that end      1000, and 100 a second, while they are     too_many_resets (maxEarlyEnds, earlyEndInterval)
+//	without an answer     more than half of the last 1000
+//	answers that nobody   1000, or 1 MiB                             no requests are read until the socket takes them (maxUnreadStreams,
+//	reads                                                            maxUnreadBytes)
+//	answers without       32768                                      the stream is refused: REFUSED_STREAM (maxWaitingAnswers)
+//	window
+//	PING, SETTINGS, RST   64 KiB of answers to them                  nothing is read until the socket takes them (backlogSize)
+//	message               MaxMessageSize                             the call ends before memory is set aside
+//
 // The two ends differ by a role (conn.go): client.go, client_stream.go, slots.go are the client's, server.go and server_stream.go the
 // server's. header.go says what header fields mean, header_block.go and header_write.go turn them into bytes and back. handler_server.go
 // makes a ServerStream of a request that net/http has accepted: it has no connection, and one who writes takes the exchange's turn.

@@ -127,6 +127,7 @@ type blockDecoder struct {
 	maxList   uint64         // bytes; the largest header list that is kept
 	cur       *head          // being decoded
 	length    int            // bytes of the block, encoded
+	held      int            // bytes of its list beyond what is free; 0 if the list is shared with other blocks
 	tooLarge  bool           // whether cur is larger than maxList and so was cut off
 	cache     map[string]*head
 }
@@ -134,7 +135,7 @@ type blockDecoder struct {
 // decode decodes a block. A block larger than the limit is decoded, so that the table stays in step, but cut off.
 // An error is a connection error.
 func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) {
-	d.length = len(block)
+	d.length, d.held = len(block), 0
 	n, stable := scanBlock(block)
 	if !stable {
 		clear(d.cache)
@@ -145,7 +146,10 @@ func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) 
 		return d.end()
 	}
 	base := d.cache[string(block[:n])]
-	if base == nil {
+	switch {
+	case base != nil && n == len(block):
+		return base, false, nil
+	case base == nil:
 		d.reset()
 		if err := d.write(block[:n]); err != nil {
 			return nil, false, err
@@ -159,7 +163,6 @@ func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) 
 		}
 	}
 	if n == len(block) {
-		d.cur = base
 		return d.end()
 	}
 	if !d.tooLarge {
@@ -213,12 +216,11 @@ func (d *blockDecoder) write(part []byte) error {
 
 // end returns the block.
 func (d *blockDecoder) end() (h *head, tooLarge bool, err error) {
-	if d.hp != nil {
-		if err := d.hp.Close(); err != nil {
-			return nil, false, &frame.Error{Code: frame.CompressionError, Text: "header block: " + err.Error()}
-		}
+	if err := d.hp.Close(); err != nil {
+		return nil, false, &frame.Error{Code: frame.CompressionError, Text: "header block: " + err.Error()}
 	}
 	h, tooLarge = d.cur, d.tooLarge
+	d.held = max(0, int(h.size)-2*d.length-freeList)
 	d.cur, d.tooLarge = nil, false
 	return h, tooLarge, nil
 }

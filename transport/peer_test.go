@@ -13,6 +13,9 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // A rawClient is the client's end of a connection to a Server.
@@ -22,13 +25,23 @@ type rawClient struct {
 	nc      net.Conn
 	server  *Server
 	streams chan *ServerStream // those that the handler was given
+	answer  int                // bytes of the message that every stream is ended with at once, if not negative
 	closed  error              // what the handler was told
 	coded   bytes.Buffer
 	enc     *hpack.Encoder
 }
 
 // HandleStream implements Handler.
-func (c *rawClient) HandleStream(s *ServerStream) { c.streams <- s }
+func (c *rawClient) HandleStream(s *ServerStream) {
+	if c.answer >= 0 {
+		m := NewOutMessage()
+		m.SetPayload(false, append(m.Reserve(s.c.opts.Pool, c.answer), make([]byte, c.answer)...))
+		_ = s.Finish(status.New(codes.OK, ""), m)
+		s.Done()
+		return
+	}
+	c.streams <- s
+}
 
 // Closed implements Handler.
 func (c *rawClient) Closed(err error) { c.closed = err }
@@ -36,7 +49,7 @@ func (c *rawClient) Closed(err error) { c.closed = err }
 // newRawClient connects to a new server, and says the preface and SETTINGS. It must be called in a bubble.
 func newRawClient(t *testing.T, o ServerOptions) *rawClient {
 	near, far := net.Pipe()
-	c := &rawClient{t: t, nc: near, Framer: http2.NewFramer(near, near), streams: make(chan *ServerStream, 10000)}
+	c := &rawClient{t: t, nc: near, Framer: http2.NewFramer(near, near), streams: make(chan *ServerStream, 10000), answer: -1}
 	c.AllowIllegalWrites = true
 	c.enc = hpack.NewEncoder(&c.coded)
 	ready := make(chan struct{})

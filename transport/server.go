@@ -46,7 +46,10 @@ type Server struct {
 	pings   pingPolicy // of the read goroutine
 
 	// Guarded by conn.mu.
-	lastID   uint32 // the last stream that this side may have acted on
+	lastID   uint32    // the last stream that this side may have acted on
+	opened   uint64    // how many streams this side has acted on
+	held     int       // bytes of the open ones' header lists beyond what each may have; see maxHeldLists
+	early    earlyEnds // of streams
 	drain    drainStep
 	ready    bool          // NewServer has succeeded: handler is to hear of the end
 	reason   string        // why the connection is drained
@@ -200,6 +203,7 @@ func (t *Server) takeLocked(id uint32) bool {
 		return false
 	}
 	t.lastID = id
+	t.opened++
 	return true
 }
 
@@ -224,11 +228,9 @@ func (t *Server) requestTrailers(s *stream, h *head, end bool) error {
 func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	switch why := h.requestFault(); {
 	case tooLarge:
-		t.refuse(id, frame.SizeError)
-		return nil
+		return t.refuse(id, frame.SizeError)
 	case why != "":
-		t.refuse(id, frame.ProtocolError)
-		return nil
+		return t.refuse(id, frame.ProtocolError)
 	}
 	s, bad := t.newStream(id, h)
 	if bad != nil {
@@ -240,16 +242,15 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		t.mu.Unlock()
 		return ErrConnClosing
 	}
+	if code := t.refusalLocked(s); code != frame.NoError {
+		t.mu.Unlock()
+		return t.refuse(id, code)
+	}
 	if !t.takeLocked(id) {
 		t.mu.Unlock()
 		return nil
 	}
-	if t.fullLocked() {
-		before := len(t.send.buf)
-		t.send.reset(id, frame.RefusedStream)
-		t.caused(before)
-		return nil
-	}
+	t.held += s.held
 	now := t.beginLocked(s)
 	t.addLocked(&s.stream)
 	t.unlock()
@@ -265,14 +266,20 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	return nil
 }
 
-// refuse resets a stream that was not opened.
-func (t *Server) refuse(id uint32, code frame.ErrCode) {
+// refuse resets a stream that was not opened. An error says that the connection is closed.
+func (t *Server) refuse(id uint32, code frame.ErrCode) error {
 	t.mu.Lock()
+	if t.state == connClosed {
+		t.mu.Unlock()
+		return ErrConnClosing
+	}
 	before := len(t.send.buf)
 	if t.takeLocked(id) {
 		t.send.reset(id, code)
 	}
 	t.caused(before)
+	t.endedEarly()
+	return nil
 }
 
 // A refusal is the answer to a request that is legal HTTP/2 but no gRPC.
@@ -366,7 +373,10 @@ func (t *Server) pingAck(data [8]byte) {
 }
 
 // removedLocked implements role.
-func (t *Server) removedLocked(*stream) {
+func (t *Server) removedLocked(s *stream) {
+	if t.held > 0 {
+		t.held -= s.side.(*ServerStream).held
+	}
 	if t.lifetime.idle != never && len(t.streams) == 0 {
 		t.lifetime.idleSince = t.link.now()
 	}

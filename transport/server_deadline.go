@@ -36,8 +36,11 @@ func (s *ServerStream) expire() {
 		return
 	}
 	s.c.mu.Lock()
-	s.c.resetLocked(&s.stream, frame.Cancel)
+	there := s.c.resetLocked(&s.stream, frame.Cancel)
 	s.c.unlock()
+	if there {
+		s.endedEarly()
+	}
 }
 
 func (s *ServerStream) stopTimer() {

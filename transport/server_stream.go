@@ -31,6 +31,7 @@ type ServerStream struct {
 	http      *exchange // nil for others
 	req       *head
 	headerLen int
+	held      int // bytes that count for Server.held
 	ctx       serverContext
 	call      CallValues // the call as the package above sees it; nil if it sees none
 
@@ -75,7 +76,7 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 	if bad != nil {
 		return nil, bad
 	}
-	s := &ServerStream{server: t, req: h, headerLen: t.read.blocks.length}
+	s := &ServerStream{server: t, req: h, headerLen: t.read.blocks.length, held: t.read.blocks.held}
 	s.c, s.id, s.side = &t.conn, id, s
 	s.takesMessages, s.expect = true, h.length()
 	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, t.o.MaxMessageSize, &t.link
@@ -418,12 +419,19 @@ func (s *ServerStream) ended() {
 func (s *ServerStream) stray([]byte) {}
 
 // aborted implements streamSide.
-func (s *ServerStream) aborted(abort) { s.end(context.Canceled) }
+func (s *ServerStream) aborted(why abort) {
+	s.end(context.Canceled)
+	if why.conn == nil {
+		s.endedEarly()
+	}
+}
 
 // endWithLocked ends the stream with trailers behind what it has queued.
 func (c *conn) endWithLocked(s *stream, t *trailers) {
 	if s.out.queued > 0 {
 		s.out.trailers = t
+		c.send.unread.streams++
+		c.send.unread.bytes += s.out.queued
 		return
 	}
 	c.trailersLocked(s, t)
@@ -439,6 +447,7 @@ func (c *conn) trailersLocked(s *stream, t *trailers) {
 	}
 	block := d.blocks.trailers(t.only, t.subtype, t.status, t.fields)
 	d.buf = frame.AppendHeaderBlock(d.buf, s.id, frame.EndStream, block, frame.DefaultMaxSize)
+	d.unread.written++
 	_ = c.advanceLocked(s, sendEnd) // the caller has checked the state
 	c.resetLocked(s, frame.NoError)
 }
