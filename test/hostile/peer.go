@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type peer struct {
 	nc     net.Conn
 	w      *bufio.Writer
 	broken bool // writing has failed
+	single bool // bytes leave one by one
 	quiet  bool // SETTINGS and PING of the other end are not acknowledged
 
 	coded  bytes.Buffer // what enc has written
@@ -93,8 +95,15 @@ func accept(tb testing.TB, nc net.Conn, settings ...http2.Setting) *peer {
 
 // Write implements io.Writer for the buffer: an error is only noted.
 func (p *peer) Write(b []byte) (int, error) {
-	if !p.broken {
-		_, err := p.nc.Write(b)
+	step := max(len(b), 1)
+	if p.single {
+		step = 1
+	}
+	for part := range slices.Chunk(b, step) {
+		if p.broken {
+			break
+		}
+		_, err := p.nc.Write(part)
 		p.broken = err != nil
 	}
 	return len(b), nil
