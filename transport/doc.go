@@ -29,9 +29,9 @@
 // What a peer may do, and what happens beyond it. A limit ends the connection with GOAWAY ENHANCE_YOUR_CALM unless the table says otherwise.
 //
 //	header list           MaxHeaderListSize (16 MiB)                 the stream is refused: FRAME_SIZE_ERROR
-//	header list           twice its block and 16 tables of 4 KiB     the stream is refused: PROTOCOL_ERROR (maxExpansion)
-//	header lists held     4 MiB beyond twice their blocks and 8 KiB  the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
-//	                      for each stream of a client
+//	header list           12 times its block and 64 KiB              the stream is refused: PROTOCOL_ERROR (listPerByte, maxExpansion)
+//	header lists of a     4 MiB beyond, for each, 12 times its block the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
+//	client's streams      and 8 KiB
 //	header block          8 CONTINUATION frames, or 128 KiB, more    (spareContinuations)
 //	                      than the list needs; 4 empty ones; 10 s    (maxEmptyContinuations, maxBlockTime)
 //	HPACK tables          4 KiB both ways                            COMPRESSION_ERROR; the encoder never grows further

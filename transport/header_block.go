@@ -18,10 +18,11 @@ const (
 	maxCachedList     = 8192 // bytes of a decoded block that is kept, by the measure of RFC 9113 §6.5.2
 	maxIndexedField   = 1024 // bytes of name and value; larger fields never enter the table of 4 KiB
 
-	// maxExpansion is by how many times the size of the table a header list, by the measure of RFC 9113 §6.5.2, may exceed twice the
-	// length of its block: 256 KiB by default. Huffman coding saves less than half, and more than once the table takes the same entries
-	// over and over.
-	maxExpansion = 64
+	// listPerByte is how many bytes of a header list, by the measure of RFC 9113 §6.5.2, a byte of its block may stand for: a field of two
+	// bytes counts 34 and takes three. maxExpansion is by how many times the size of the table a list may exceed that: 64 KiB by
+	// default. More than once the table takes the same entries over and over.
+	listPerByte  = 12
+	maxExpansion = 16
 )
 
 // scanBlock looks over an encoded block. indexed is the length of its leading run of indexed fields, which mean the same as
@@ -220,7 +221,7 @@ func (d *blockDecoder) end() (h *head, tooLarge bool, err error) {
 		return nil, false, &frame.Error{Code: frame.CompressionError, Text: "header block: " + err.Error()}
 	}
 	h, tooLarge = d.cur, d.tooLarge
-	d.held = max(0, int(h.size)-2*d.length-freeList)
+	d.held = max(0, int(h.size)-listPerByte*d.length-freeList)
 	d.cur, d.tooLarge = nil, false
 	return h, tooLarge, nil
 }
@@ -230,7 +231,7 @@ func (d *blockDecoder) emit(f hpack.HeaderField) {
 	switch {
 	case size > d.maxList:
 		d.tooLarge = true
-	case size > 2*uint64(d.length)+maxExpansion*uint64(d.largestTable()):
+	case size > listPerByte*uint64(d.length)+maxExpansion*uint64(d.largestTable()):
 		d.cur.fault(fmt.Sprintf("header list of more than %d bytes in a block of %d", size, d.length))
 	default:
 		d.cur.add(f)

@@ -30,7 +30,7 @@ func newPlainDecoder(maxList uint64) *plainDecoder {
 		switch size := d.cur.size + uint64(f.Size()); {
 		case size > d.maxList:
 			d.tooLarge = true
-		case size > uint64(2*d.length+64*4096):
+		case size > uint64(12*d.length+65536):
 			d.cur.fault(fmt.Sprintf("header list of more than %d bytes in a block of %d", size, d.length))
 		default:
 			d.cur.add(f)
@@ -376,7 +376,7 @@ func TestListThatRepeatsTheTableIsMalformed(t *testing.T) {
 		table uint32 // 0 for the default
 		refs  int
 		ok    bool
-	}{{0, 64, true}, {0, 66, false}, {64 << 10, 66, true}, {64 << 10, 1100, false}} {
+	}{{0, 16, true}, {0, 18, false}, {64 << 10, 18, true}, {64 << 10, 300, false}} {
 		d := &blockDecoder{maxList: 16 << 20, tableSize: tt.table}
 		var w blockWriter
 		w.literal(incremental, 0, "x", strings.Repeat("v", 4000), false)

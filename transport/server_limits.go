@@ -1,5 +1,5 @@
-// What one client may cost the server beyond what it pays for itself: streams that end early, header lists that are larger than what was sent
-// for them, answers that nobody reads. None of the limits is met by a client in good faith, however fast it is.
+// What one client may cost the server beyond what it pays for itself: streams that end early, header lists that are far larger than what was
+// sent for them, answers that nobody reads. None of the limits is met by a client in good faith, however fast it is.
 
 package transport
 
@@ -19,7 +19,8 @@ const (
 	earlyEndWindow = 1000
 	earlyEndLeast  = 100
 
-	// freeList is how many bytes, by the measure of RFC 9113 §6.5.2, the header list of a stream may exceed twice its block for nothing.
+	// freeList is how many bytes, by the measure of RFC 9113 §6.5.2, the header list of a stream may exceed what its block may stand
+	// for (listPerByte) for nothing.
 	freeList = 8 << 10
 	// maxHeldLists is how many bytes beyond that the header lists of a connection's streams may have in all.
 	maxHeldLists = 4 << 20
