@@ -30,7 +30,7 @@
 //
 //	header list           MaxHeaderListSize (16 MiB)                 the stream is refused: FRAME_SIZE_ERROR
 //	header list           12 times its block and 64 KiB              the stream is refused: PROTOCOL_ERROR (listPerByte, maxExpansion)
-//	header lists of a     4 MiB beyond, for each, 12 times its block the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
+//	header lists of a     1 MiB beyond, for each, 12 times its block the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
 //	client's streams      and 8 KiB
 //	header block          8 CONTINUATION frames, or 128 KiB, more    (spareContinuations)
 //	                      than the list needs; 4 empty ones; 10 s    (maxEmptyContinuations, maxBlockTime)

@@ -22,8 +22,9 @@ const (
 	// freeList is how many bytes, by the measure of RFC 9113 §6.5.2, the header list of a stream may exceed what its block may stand
 	// for (listPerByte) for nothing.
 	freeList = 8 << 10
-	// maxHeldLists is how many bytes beyond that the header lists of a connection's streams may have in all.
-	maxHeldLists = 4 << 20
+	// maxHeldLists is how many bytes beyond that the header lists of a connection's streams may have in all. In memory a list of short
+	// fields takes up to four times its measure, so that this stands for 4 MiB.
+	maxHeldLists = 1 << 20
 
 	// maxUnreadStreams and maxUnreadBytes are how many answers, and bytes of them, may wait for the socket before no more requests are read.
 	maxUnreadStreams = 1000

@@ -146,11 +146,12 @@ func (p *peer) wantAlive() {
 type tally struct {
 	frames map[http2.FrameType]int
 	goAway *heard // the last GOAWAY, nil if there was none
-	err    error  // how reading ended
+	err    error  // how reading ended, nil if with what was waited for
 }
 
-// drain reads all that comes until the connection ends, in a goroutine of its own, which writes nothing. The channel gives the result.
-func (p *peer) drain() <-chan tally {
+// drain reads all that comes until the connection ends or the end of a stream is there, in a goroutine of its own, which writes nothing. The
+// channel gives the result.
+func (p *peer) drain(last uint32) <-chan tally {
 	_ = p.nc.SetReadDeadline(time.Time{})
 	done := make(chan tally, 1)
 	go func() {
@@ -163,8 +164,23 @@ func (p *peer) drain() <-chan tally {
 			if t.frames[h.Type]++; h.Type == http2.FrameGoAway {
 				t.goAway = &h
 			}
+			if last != 0 && h.StreamID == last && h.end() {
+				break
+			}
 		}
 		done <- t
 	}()
 	return done
+}
+
+// wantTally returns what drain gives, which must come in time.
+func (p *peer) wantTally(done <-chan tally) tally {
+	p.tb.Helper()
+	select {
+	case t := <-done:
+		return t
+	case <-time.After(patience):
+		p.tb.Fatalf("reading has not ended after %v", patience)
+		return tally{}
+	}
 }
