@@ -158,12 +158,12 @@ func TestHeaderListsOfAConnectionAreLimited(t *testing.T) {
 			fields = append(fields, "n", string(rune('a'+id%26)))
 			_ = c.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.block(fields...), EndHeaders: true})
 		}
-		go request(1)
+		request(1)
 		first := <-c.streams
 		open := []*ServerStream{first}
 		id := uint32(3)
 		for ; id < 400; id += 2 {
-			go request(id)
+			request(id)
 			synctest.Wait()
 			select {
 			case s := <-c.streams:
@@ -182,7 +182,7 @@ func TestHeaderListsOfAConnectionAreLimited(t *testing.T) {
 			t.Errorf("got %d streams that hold %d bytes each, want %d", len(open), each, want)
 		}
 		for _, s := range open {
-			go c.WriteRSTStream(s.id, http2.ErrCodeCancel)
+			c.do(c.WriteRSTStream(s.id, http2.ErrCodeCancel))
 			synctest.Wait()
 			s.Done()
 		}
@@ -202,7 +202,7 @@ func TestRequestsWaitForAnswersThatNobodyReads(t *testing.T) {
 			n := 0
 			go func() {
 				defer close(sent)
-				for ; n < 20000; n++ {
+				for ; n < 6000; n++ {
 					if c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: c.block(), EndStream: true, EndHeaders: true}) != nil {
 						return
 					}
@@ -222,7 +222,7 @@ func TestRequestsWaitForAnswersThatNobodyReads(t *testing.T) {
 			// Whoever reads gets all of the answers.
 			c.SetMaxReadFrameSize(1 << 20)
 			ends := 0
-			for ends < 20000 {
+			for ends < 6000 {
 				h, err := c.ReadFrame()
 				if err != nil {
 					t.Fatalf("after %d answers: %v", ends, err)
@@ -244,32 +244,42 @@ func TestRequestsWaitForAnswersThatNobodyReads(t *testing.T) {
 func TestAnswersThatWaitForAWindowAreLimited(t *testing.T) {
 	inBubble(t, ServerOptions{}, func(c *rawClient) {
 		c.answer = 1
-		refused := make(chan uint32, 1)
+		said := make(chan uint32, 1)
 		go func() {
-			defer close(refused)
+			defer close(said)
 			for {
 				f, err := c.ReadFrame()
 				if err != nil {
 					return
 				}
 				if f, ok := f.(*http2.RSTStreamFrame); ok {
-					refused <- f.StreamID
-					return
+					said <- f.StreamID
 				}
 			}
 		}()
 		c.do(c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
-		for i := uint32(0); i < maxWaitingAnswers; i++ {
-			c.open(2*i+1, true)
-			if i%1024 == 0 {
-				synctest.Wait()
-			}
-		}
+		c.open(1, true)
 		synctest.Wait()
-		c.open(2*maxWaitingAnswers+1, true)
-		if got := <-refused; got != 2*maxWaitingAnswers+1 {
-			t.Errorf("got RST_STREAM of %d, want %d", got, 2*maxWaitingAnswers+1)
+		c.server.mu.Lock()
+		if got, want := c.server.send.unread, (unread{streams: 1, bytes: PrefixLen + 1}); got != want {
+			t.Errorf("with an answer that waits: got %+v, want %+v", got, want)
 		}
+		c.server.send.unread.streams = maxWaitingAnswers - 1 // as if there were others
+		c.server.mu.Unlock()
+		c.open(3, true)
+		c.open(5, true)
+		if got := <-said; got != 5 {
+			t.Errorf("got RST_STREAM of %d, want 5", got)
+		}
+		c.do(c.WriteRSTStream(1, http2.ErrCodeCancel))
+		synctest.Wait()
+		c.open(7, true)
+		synctest.Wait()
+		c.server.mu.Lock()
+		if got := c.server.send.unread.streams; got != maxWaitingAnswers {
+			t.Errorf("after one was reset and one came: got %d, want %d", got, maxWaitingAnswers)
+		}
+		c.server.mu.Unlock()
 	})
 }
 

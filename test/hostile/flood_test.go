@@ -52,20 +52,20 @@ func floods() []flood {
 	cancel := func(p *peer, id uint32) { p.do(p.WriteRSTStream(id, http2.ErrCodeCancel)) }
 	one := message(&pb.Request{Payload: []byte("x")})
 	fs := []flood{
-		{name: "rapid-reset", n: 20000, round: openings(collect, cancel), ends: true, debug: "too_many_resets", most: resetMost},
-		{name: "rapid-reset-after-request", n: 20000, ends: true, debug: "too_many_resets", most: resetMost,
+		{name: "rapid-reset", n: 6000, round: openings(collect, cancel), ends: true, debug: "too_many_resets", most: resetMost},
+		{name: "rapid-reset-after-request", n: 6000, ends: true, debug: "too_many_resets", most: resetMost,
 			round: openings(collect, func(p *peer, id uint32) { p.data(id, false, one); cancel(p, id) })},
-		{name: "made-you-reset-window-0", n: 20000, ends: true, debug: "too_many_resets", most: resetMost,
+		{name: "made-you-reset-window-0", n: 6000, ends: true, debug: "too_many_resets", most: resetMost,
 			round: openings(collect, func(p *peer, id uint32) { p.frame(http2.FrameWindowUpdate, 0, id, window(0)...) })},
-		{name: "made-you-reset-window-overflow", n: 20000, ends: true, debug: "too_many_resets", most: resetMost,
+		{name: "made-you-reset-window-overflow", n: 6000, ends: true, debug: "too_many_resets", most: resetMost,
 			round: openings(collect, func(p *peer, id uint32) { p.do(p.WriteWindowUpdate(id, 1<<31-1)) })},
-		{name: "made-you-reset-priority", n: 20000, ends: true, debug: "too_many_resets", most: resetMost,
+		{name: "made-you-reset-priority", n: 6000, ends: true, debug: "too_many_resets", most: resetMost,
 			round: openings(collect, func(p *peer, id uint32) { p.do(p.WritePriority(id, http2.PriorityParam{StreamDep: id})) })},
-		{name: "made-you-reset-data-behind-the-end", n: 20000, may: true, debug: "too_many_resets",
+		{name: "made-you-reset-data-behind-the-end", n: 6000, may: true, debug: "too_many_resets",
 			round: openings(collect, func(p *peer, id uint32) { p.data(id, true, one); p.data(id, true, one) })},
-		{name: "malformed-request-flood", n: 20000, ends: true, debug: "too_many_resets", most: 10,
+		{name: "malformed-request-flood", n: 6000, ends: true, debug: "too_many_resets", most: 10,
 			round: func(p *peer, i uint32) { p.headers(nth(i), true, request(unary, "Upper", "x")...) }},
-		{name: "deadline-storm", n: 20000, ends: true, debug: "too_many_resets", most: 1 << 30, // timers take their time
+		{name: "deadline-storm", n: 6000, ends: true, debug: "too_many_resets", most: 1 << 30, // timers take their time
 			round: func(p *peer, i uint32) { p.open(nth(i), chat, "grpc-timeout", "1m") }},
 		{name: "continuation-flood", n: 2000, ends: true,
 			begin: func(p *peer) { p.do(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1})) },
@@ -76,20 +76,20 @@ func floods() []flood {
 		{name: "ping-flood", n: 10000, may: true, debug: "too_many_pings", round: func(p *peer, i uint32) { p.do(p.WritePing(false, [8]byte{})) }},
 		{name: "settings-flood", n: 10000, round: func(p *peer, i uint32) { p.do(p.WriteSettings()) }},
 		{name: "goaway-flood", n: 10000, round: func(p *peer, i uint32) { p.do(p.WriteGoAway(0, http2.ErrCodeNo, []byte("debug"))) }},
-		{name: "unknown-frame-flood", n: 20000, round: func(p *peer, i uint32) { p.frame(http2.FrameType(10+i%240), 0xff, i, 1, 2, 3) }},
+		{name: "unknown-frame-flood", n: 6000, round: func(p *peer, i uint32) { p.frame(http2.FrameType(10+i%240), 0xff, i, 1, 2, 3) }},
 		{name: "unknown-setting-flood", n: 1000, round: func(p *peer, i uint32) {
 			p.frame(http2.FrameSettings, 0, 0, bytes.Repeat(setting(0x99, 1), 100)...)
 		}},
-		{name: "reset-closed-stream-flood", n: 20000, begin: func(p *peer) { p.open(1, chat) },
+		{name: "reset-closed-stream-flood", n: 6000, begin: func(p *peer) { p.open(1, chat) },
 			round: func(p *peer, i uint32) { cancel(p, 1) }},
 		{name: "data-after-end-flood", n: 5000, begin: func(p *peer) { p.open(1, unary); p.data(1, true, one); p.data(1, true, one) },
 			round: func(p *peer, i uint32) { p.data(1, false, make([]byte, 1000)) }},
 	}
 	for _, f := range []flood{
-		{name: "priority-flood", n: 20000, round: func(p *peer, i uint32) { p.do(p.WritePriority(nth(i%1000), http2.PriorityParam{StreamDep: 0})) }},
-		{name: "window-update-flood", n: 20000, round: func(p *peer, i uint32) { p.do(p.WriteWindowUpdate(i%2, 1)) }},
+		{name: "priority-flood", n: 6000, round: func(p *peer, i uint32) { p.do(p.WritePriority(nth(i%1000), http2.PriorityParam{StreamDep: 0})) }},
+		{name: "window-update-flood", n: 6000, round: func(p *peer, i uint32) { p.do(p.WriteWindowUpdate(i%2, 1)) }},
 		{name: "empty-data-flood", n: 5000, ends: true, round: func(p *peer, i uint32) { p.data(1, false, nil) }},
-		{name: "one-byte-data-flood", n: 20000, round: func(p *peer, i uint32) { p.data(1, false, one[i%uint32(len(one)):][:1]) }},
+		{name: "one-byte-data-flood", n: 6000, round: func(p *peer, i uint32) { p.data(1, false, one[i%uint32(len(one)):][:1]) }},
 	} {
 		f.begin, f.round = onFirst(f.round)
 		fs = append(fs, f)
@@ -193,7 +193,7 @@ func processor() time.Duration {
 func TestRefusedRequestFlood(t *testing.T) {
 	s := newTarget(t, grpc.MaxConcurrentStreams(1))
 	s.beside(func() {
-		s.flood(t, flood{n: 20000, ends: true, debug: "too_many_resets", most: 1,
+		s.flood(t, flood{n: 6000, ends: true, debug: "too_many_resets", most: 1,
 			begin: func(p *peer) { p.open(1, chat) },
 			round: func(p *peer, i uint32) { p.open(nth(i+1), collect) }})
 	})
