@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 	pb "google.golang.org/grpc/internal/testkit/stubs/grpc162"
+	"google.golang.org/grpc/keepalive"
 )
 
 // A flood is one connection's doing.
@@ -73,7 +74,7 @@ func floods() []flood {
 		{name: "continuation-empty", n: 2000, ends: true,
 			begin: func(p *peer) { p.do(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1})) },
 			round: func(p *peer, i uint32) { p.do(p.WriteContinuation(1, false, nil)) }},
-		{name: "ping-flood", n: 10000, may: true, debug: "too_many_pings", round: func(p *peer, i uint32) { p.do(p.WritePing(false, [8]byte{})) }},
+		{name: "ping-flood-permitted", n: 10000, round: func(p *peer, i uint32) { p.do(p.WritePing(false, [8]byte{})) }},
 		{name: "settings-flood", n: 10000, round: func(p *peer, i uint32) { p.do(p.WriteSettings()) }},
 		{name: "goaway-flood", n: 10000, round: func(p *peer, i uint32) { p.do(p.WriteGoAway(0, http2.ErrCodeNo, []byte("debug"))) }},
 		{name: "unknown-frame-flood", n: 6000, round: func(p *peer, i uint32) { p.frame(http2.FrameType(10+i%240), 0xff, i, 1, 2, 3) }},
@@ -188,6 +189,13 @@ func processor() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func TestPingFlood(t *testing.T) {
+	s := newTarget(t, grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{}))
+	s.beside(func() {
+		s.flood(t, flood{n: 1000, ends: true, debug: "too_many_pings", round: func(p *peer, i uint32) { p.do(p.WritePing(false, [8]byte{})) }})
+	})
 }
 
 func TestRefusedRequestFlood(t *testing.T) {

@@ -160,7 +160,8 @@ func (p *peer) flooding(n int, round func(i uint32)) int {
 	return n
 }
 
-// Floods of a peer that never reads: what the server would say waits in bounded memory.
+// Floods of a peer that never reads: what the server would say waits in bounded memory. Of calls, those count too whose handlers had begun
+// when the first thousand answers waited.
 func TestHeldByPeersThatDoNotRead(t *testing.T) {
 	one := message(&pb.Request{Size: 1000})
 	for _, tt := range []struct {
@@ -177,11 +178,11 @@ func TestHeldByPeersThatDoNotRead(t *testing.T) {
 			p.data(1, true, one)
 			p.data(1, true, one)
 		}, func(p *peer, i uint32) { p.data(1, false, []byte{1}) }},
-		{"unread-answers", 16 << 20, func(p *peer) { p.do(p.WriteWindowUpdate(0, 1<<30)) },
+		{"unread-answers", 96 << 20, func(p *peer) { p.do(p.WriteWindowUpdate(0, 1<<30)) },
 			func(p *peer, i uint32) { p.open(nth(i), unary); p.data(nth(i), true, one) }},
 		{"unread-answers-without-window", 96 << 20, nil,
 			func(p *peer, i uint32) { p.open(nth(i), unary); p.data(nth(i), true, one) }},
-		{"unread-unknown-methods", 16 << 20, nil,
+		{"unread-unknown-methods", 96 << 20, nil,
 			func(p *peer, i uint32) { p.open(nth(i), "/no/method"); p.data(nth(i), true, one) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // for compressed bombs
 	pb "google.golang.org/grpc/internal/testkit/stubs/grpc162"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -124,6 +125,8 @@ func (e *echo) Chat(s grpc.BidiStreamingServer[pb.Request, pb.Response]) error {
 // victimPayload is what the victim says.
 const victimPayload = "victim"
 
+var anyPings = grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 1, PermitWithoutStream: true})
+
 // A target is a server under attack.
 type target struct {
 	echo
@@ -134,14 +137,15 @@ type target struct {
 	cc     *grpc.ClientConn
 }
 
-// newTarget starts a server and connects the victim.
+// newTarget starts a server and connects the victim. The server lets clients ping as often as they like, which is how peers find out that they
+// were heard.
 func newTarget(tb testing.TB, opts ...grpc.ServerOption) *target {
 	tb.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	t := &target{tb: tb, addr: lis.Addr().String(), srv: grpc.NewServer(opts...)}
+	t := &target{tb: tb, addr: lis.Addr().String(), srv: grpc.NewServer(append([]grpc.ServerOption{anyPings}, opts...)...)}
 	pb.RegisterEchoServer(t.srv, t)
 	served := make(chan error, 1)
 	go func() { served <- t.srv.Serve(lis) }()
