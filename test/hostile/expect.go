@@ -149,9 +149,11 @@ type tally struct {
 	err    error  // how reading ended, nil if with what was waited for
 }
 
-// drain reads all that comes until the connection ends or the end of a stream is there, in a goroutine of its own, which writes nothing. The
-// channel gives the result.
-func (p *peer) drain(last uint32) <-chan tally {
+// drain reads all that comes until the connection ends, in a goroutine of its own, which writes nothing. The channel gives the result.
+func (p *peer) drain() <-chan tally { return p.drainTo(0) }
+
+// drainTo is drain, but reads no further than to the end of a stream.
+func (p *peer) drainTo(last uint32) <-chan tally {
 	_ = p.nc.SetReadDeadline(time.Time{})
 	done := make(chan tally, 1)
 	go func() {

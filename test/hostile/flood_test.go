@@ -110,7 +110,7 @@ func TestFloods(t *testing.T) {
 // flood makes a flood until it is over, or the server ends it.
 func (s *target) flood(t *testing.T, f flood) {
 	p := s.dial(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
-	heard := p.drain(lastStream)
+	heard := p.drainTo(lastStream)
 	if f.begin != nil {
 		f.begin(p)
 	}
