@@ -6,6 +6,7 @@ package behaviour
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -20,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/grpc/test/parity/internal/echo"
+	"google.golang.org/grpc/test/parity/internal/parity"
 	"google.golang.org/grpc/test/parity/internal/raw"
 )
 
@@ -293,4 +295,48 @@ func TestServerKeepaliveEndsCallsOfADeadClient(t *testing.T) {
 		err = <-ended
 		equal(t, fmt.Sprint(status.FromContextError(err).Code(), " ", time.Since(start)), "Canceled 1m7s")
 	})
+}
+
+func TestServerThatSaysNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lis := bufconn.Listen(1 << 16)
+		defer lis.Close()
+		accepted := make(chan net.Conn, 10)
+		go func() { // ends with the listener
+			for nc, err := lis.Accept(); err == nil; nc, err = lis.Accept() {
+				accepted <- nc
+			}
+		}()
+		cc := client(t, "passthrough:///server", grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
+		start := time.Now()
+		_, err := unary(t.Context(), cc, "x")
+		const prefix = `rpc error: code = Unavailable desc = connection error: desc = `
+		equal(t, text(err), prefix+parity.Differs(t, "silent-server", `"error reading server preface: io: read/write on closed pipe"`,
+			`"failed to receive server preface within timeout"`))
+		equal(t, time.Since(start).String(), "20s")
+		cc.Close()
+		for len(accepted) > 0 {
+			(<-accepted).Close()
+		}
+	})
+}
+
+func TestClientThatSaysNothing(t *testing.T) {
+	for _, says := range []string{"", http2.ClientPreface} {
+		t.Run(fmt.Sprintf("%q", says), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := startInBubble(t, nil, grpc.ConnectionTimeout(time.Minute))
+				nc, err := p.lis.DialContext(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer nc.Close()
+				nc.Write([]byte(says))
+				start := time.Now()
+				io.Copy(io.Discard, nc)
+				equal(t, time.Since(start).String(), "1m0s")
+			})
+		})
+	}
 }
