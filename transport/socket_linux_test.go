@@ -181,3 +181,31 @@ func TestStalledSocket(t *testing.T) {
 		})
 	}
 }
+
+func TestCloseOfAFullSocket(t *testing.T) {
+	for _, secured := range []bool{false, true} {
+		t.Run(fmt.Sprintf("TLS %v", secured), func(t *testing.T) {
+			t.Parallel()
+			p := newSlowPair(t, secured, 4<<10, time.Hour)
+			s := p.stream(t)
+			for range time.Tick(time.Millisecond) {
+				if unsentBytes(p.server.socket) > 0 { // of a write of much more
+					break
+				}
+			}
+			start := time.Now()
+			p.server.Close(ErrConnClosing)
+			if s.Context().Err() == nil {
+				t.Error("the call lives on, want it to end at once")
+			}
+			select {
+			case <-p.server.Done():
+				if took := time.Since(start); took < closeGrace {
+					t.Errorf("the connection has gone after %v, want it to go after %v", took, closeGrace)
+				}
+			case <-time.After(closeGrace + 2*time.Second):
+				t.Errorf("the connection is there after %v, want it to go after %v", closeGrace+2*time.Second, closeGrace)
+			}
+		})
+	}
+}
