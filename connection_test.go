@@ -6,15 +6,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc/attributes"
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 )
@@ -176,4 +179,28 @@ func TestConnectionsOfAChannelAreToldToItsStatsHandlers(t *testing.T) {
 		synctest.Wait()
 		wantEqual(t, "further events", len(events.events), 0)
 	})
+}
+
+func TestKeepaliveOfLaterConnections(t *testing.T) {
+	for _, tt := range []struct {
+		given   time.Duration
+		tooMany []time.Duration // intervals that were too short for the server
+		want    time.Duration
+	}{
+		{0, nil, 0},
+		{0, []time.Duration{0}, 0},
+		{time.Second, nil, 10 * time.Second},
+		{time.Minute, nil, time.Minute},
+		{time.Minute, []time.Duration{time.Minute}, 2 * time.Minute},
+		{time.Minute, []time.Duration{time.Minute, time.Minute}, 2 * time.Minute},
+		{time.Minute, []time.Duration{time.Minute, 2 * time.Minute, time.Minute}, 4 * time.Minute},
+		{math.MaxInt64, []time.Duration{math.MaxInt64}, math.MaxInt64},
+	} {
+		cc := newChannel(t, "passthrough:///a:1", WithKeepaliveParams(keepalive.ClientParameters{Time: tt.given, Timeout: 7}))
+		for _, d := range tt.tooMany {
+			cc.spacePings(d)
+		}
+		want := keepalive.ClientParameters{Time: tt.want, Timeout: 7}
+		wantEqual(t, fmt.Sprintf("%v after %v", tt.given, tt.tooMany), cc.keepaliveParameters(), want)
+	}
 }

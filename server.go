@@ -268,7 +268,10 @@ func (s *Server) addRaw(nc net.Conn) bool {
 
 // setUp makes the handshakes of a connection within the connection timeout.
 func (s *Server) setUp(nc net.Conn) (*serverConn, error) {
-	_ = nc.SetDeadline(time.Now().Add(s.opts.connectionTimeout)) // a net.Conn without deadlines has no timeout
+	if nc.SetDeadline(time.Now().Add(s.opts.connectionTimeout)) != nil { // it has none
+		closing := time.AfterFunc(s.opts.connectionTimeout, func() { nc.Close() })
+		defer closing.Stop()
+	}
 	secured, auth, err := s.handshake(nc)
 	if err != nil {
 		if !errors.Is(err, credentials.ErrConnDispatched) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc/codes"
 )
 
 func TestClientTellsTheServerItsFaults(t *testing.T) {
@@ -84,6 +86,30 @@ func TestCloseWithAPeerThatDoesNotRead(t *testing.T) {
 		<-c.Done()
 		if got := time.Since(start); got != closeGrace {
 			t.Errorf("the connection has gone after %v, want %v", got, closeGrace)
+		}
+	})
+}
+
+func TestClientTurnsToAnotherConnectionBeforeItRunsOutOfIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, e := dialPeer(t, ClientOptions{}, false)
+		c.mu.Lock()
+		c.nextID = lastUsableID - 2
+		c.mu.Unlock()
+		openCall(t, c)
+		e.want(t)
+		s := openCall(t, c)
+		e.want(t, "draining stream ids are used up")
+		if err := c.Open(t.Context(), new(ClientStream), &CallHeader{Method: "/s/m", Authority: "a"}, nil, false); err != ErrDraining {
+			t.Errorf("a call more: got %v, want %v", err, ErrDraining)
+		}
+		p.want("0s HEADERS 1610612731", "0s HEADERS 1610612733")
+		for _, id := range []uint32{lastUsableID - 2, lastUsableID} {
+			p.headers(id, true, ":status", "200", "content-type", "application/grpc", "grpc-status", "0")
+		}
+		p.want("0s RST_STREAM 1610612731 NO_ERROR", "0s RST_STREAM 1610612733 NO_ERROR", `0s GOAWAY 0 NO_ERROR ""`, "0s end")
+		if got := s.Status().Code(); got != codes.OK {
+			t.Errorf("the last call: got %v, want OK", got)
 		}
 	})
 }

@@ -15,10 +15,14 @@
 // after a second without work and is started again by the next. A client's call has no goroutine; a server's has one, which is not
 // ours.
 //
+// What waits for time to pass hangs on one timer, the clock (clock.go), which looks now and then at counters that the goroutines keep
+// anyway: keepalive.go, progress.go, lifetime.go. A connection that is closed has closeGrace to say so, and is gone then.
+//
 // Who owns what:
 //
 //	read goroutine     frame reader, header decoder, inbound window of the connection (readSide), link's plain fields
-//	conn.mu            stream table, stream states, outbound windows and queues, header encoder, control bytes (sendSide)
+//	conn.mu            stream table, stream states, outbound windows and queues, header encoder, control bytes (sendSide);
+//	                   the clock: keepalive, progress of writes, age and idleness of a server's connection, drain
 //	write goroutine    the batch that is being written
 //	recvQueue.mu       what a stream has received, its inbound window, response headers and status
 //	ServerStream.mu    headers and trailers that a handler sets

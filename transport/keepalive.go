@@ -131,8 +131,7 @@ type pingPolicy struct {
 }
 
 func (p *pingPolicy) init(e keepalive.EnforcementPolicy) {
-	p.minTime = orDefault(e.MinTime, defaultMinPingTime)
-	p.minIdleTime = max(p.minTime, idlePingTime)
+	p.minTime, p.minIdleTime = orDefault(e.MinTime, defaultMinPingTime), idlePingTime
 	if e.PermitWithoutStream {
 		p.minIdleTime = p.minTime
 	}
