@@ -186,9 +186,13 @@ func (h *requestHeader) setFields() (err error) {
 func (t *Client) open(ctx context.Context, s *ClientStream, h *requestHeader, m *OutMessage, end bool) error {
 	s.init(t, h.Deadline, h.MaxMessageSize)
 	t.mu.Lock()
+	var block []byte
 	err := t.slotLocked(ctx)
 	if err == nil {
 		err = t.checkLocked(h)
+	}
+	if err == nil {
+		block, err = t.send.blocks.request(h)
 	}
 	if err != nil {
 		t.waiters.wake(t.maxStreams - int64(len(t.streams))) // another call may use the turn of this one
@@ -202,7 +206,7 @@ func (t *Client) open(ctx context.Context, s *ClientStream, h *requestHeader, m 
 		f = frame.EndStream
 		s.state = streamHalfClosedLocal
 	}
-	t.send.buf = frame.AppendHeaderBlock(t.send.buf, s.id, f, t.send.blocks.request(h), min(t.send.maxFrame, frame.DefaultMaxSize))
+	t.send.buf = frame.AppendHeaderBlock(t.send.buf, s.id, f, block, min(t.send.maxFrame, frame.DefaultMaxSize))
 	t.addLocked(&s.stream)
 	if t.clock.dormant {
 		t.awakeLocked()

@@ -15,7 +15,10 @@ import (
 )
 
 // noHandler takes no streams.
-type noHandler struct{ noEvents }
+type noHandler struct{}
+
+func (noHandler) HandleStream(*ServerStream) {}
+func (noHandler) Closed(error)               {}
 
 func (noHandler) HandleStream(*ServerStream) {}
 

@@ -53,12 +53,14 @@ func listSize(fields []hpack.HeaderField) uint64 {
 	return n
 }
 
-// request encodes a request. The block is valid until the next one.
-func (e *blockEncoder) request(h *requestHeader) []byte {
+// request encodes a request. The block is valid until the next one. An error says that the request cannot be sent; then nothing has changed.
+func (e *blockEncoder) request(h *requestHeader) ([]byte, error) {
 	e.begin()
 	c, ok := e.requests[h.Method]
 	if ok && c.version == e.version && c.authority == h.Authority && c.subtype == h.ContentSubtype && c.encoding == h.SendCompress && c.accept == h.AcceptEncoding {
 		e.out = append(e.out, c.block...)
+	} else if name := h.fault(); name != "" {
+		return nil, streamErrorf(codes.Internal, "invalid header field value for %q", name)
 	} else {
 		e.requestStart(h)
 	}
@@ -72,7 +74,27 @@ func (e *blockEncoder) request(h *requestHeader) []byte {
 	for _, f := range h.fields {
 		e.varying(f.Name, f.Value)
 	}
-	return e.out
+	return e.out, nil
+}
+
+// fault returns the first of the fields that all calls of a method share whose value no field may have, "" if there is none. Metadata is
+// checked where it becomes fields.
+func (h *requestHeader) fault() string {
+	switch {
+	case valueFault(h.Method):
+		return ":path"
+	case valueFault(h.Authority):
+		return ":authority"
+	case valueFault(h.ContentSubtype):
+		return "content-type"
+	case valueFault(h.userAgent):
+		return "user-agent"
+	case valueFault(h.SendCompress):
+		return "grpc-encoding"
+	case valueFault(h.AcceptEncoding):
+		return "grpc-accept-encoding"
+	}
+	return ""
 }
 
 // requestStart encodes the fields that all calls of a method share.

@@ -139,7 +139,7 @@ func TestRequestsOfAMethodGetShort(t *testing.T) {
 	h.SendCompress, h.AcceptEncoding, h.timeout = "gzip", "gzip", time.Second
 	var sizes []int
 	for i := range 4 {
-		block := e.request(h)
+		block := encodeRequest(e, h)
 		p.check(t, fmt.Sprint("request ", i), block, fieldsOfRequest(h))
 		sizes = append(sizes, len(block))
 	}
@@ -148,16 +148,16 @@ func TestRequestsOfAMethodGetShort(t *testing.T) {
 	if sizes[0] < 150 || sizes[1] >= sizes[0] || sizes[2] != last || sizes[3] != last {
 		t.Errorf("sizes of the blocks: got %v bytes, want them to shrink to %d", sizes, last)
 	}
-	if n := testing.AllocsPerRun(100, func() { e.request(h) }); n > 2 {
+	if n := testing.AllocsPerRun(100, func() { encodeRequest(e, h) }); n > 2 {
 		t.Errorf("request: got %v allocations, want at most 2, for the values that vary", n)
 	}
 }
 
 func TestRequestsWithoutMetadataDoNotAllocate(t *testing.T) {
 	e, h := new(blockEncoder), newRequest("/s/m")
-	e.request(h)
-	e.request(h)
-	if n := testing.AllocsPerRun(100, func() { e.request(h) }); n != 0 {
+	encodeRequest(e, h)
+	encodeRequest(e, h)
+	if n := testing.AllocsPerRun(100, func() { encodeRequest(e, h) }); n != 0 {
 		t.Errorf("request: got %v allocations, want 0", n)
 	}
 }
@@ -167,7 +167,7 @@ func TestEncodedRequestsAreKeptPerMethod(t *testing.T) {
 	for i := range 5 * maxCachedBlocks {
 		for range 3 {
 			h := newRequest(fmt.Sprint("/s/", i%7, strings.Repeat("x", i)))
-			p.check(t, "request", e.request(h), fieldsOfRequest(h))
+			p.check(t, "request", encodeRequest(e, h), fieldsOfRequest(h))
 		}
 		if len(e.requests) > maxCachedBlocks {
 			t.Fatalf("got %d kept blocks, limit %d", len(e.requests), maxCachedBlocks)
@@ -193,7 +193,7 @@ func TestKeptRequestIsOfTheSameCall(t *testing.T) {
 			for range 3 {
 				h := newRequest("/s/m")
 				change(h)
-				p.check(t, fmt.Sprint("change ", i), e.request(h), fieldsOfRequest(h))
+				p.check(t, fmt.Sprint("change ", i), encodeRequest(e, h), fieldsOfRequest(h))
 			}
 		}
 	}
@@ -240,7 +240,7 @@ func TestEncoderObeysTheTableSize(t *testing.T) {
 				st := rpcStatus{code: codes.NotFound, message: "gone"}
 				switch first {
 				case "request":
-					p.check(t, first, e.request(h), fieldsOfRequest(h))
+					p.check(t, first, encodeRequest(e, h), fieldsOfRequest(h))
 				case "headers":
 					p.check(t, first, e.response("a", "b", h.fields), fieldsOfResponse("a", "b", h.fields))
 				case "trailers":
@@ -262,11 +262,11 @@ func TestTwoChangesOfTheTableSizeBeforeABlock(t *testing.T) {
 	e, p := new(blockEncoder), newStrictPeer()
 	h := newRequest("/s/m", fieldsOf("x", "1")...)
 	for range 3 {
-		p.check(t, "before", e.request(h), fieldsOfRequest(h))
+		p.check(t, "before", encodeRequest(e, h), fieldsOfRequest(h))
 	}
 	p.tell(e, 0)
 	p.tell(e, 4096)
-	block := bytes.Clone(e.request(h))
+	block := bytes.Clone(encodeRequest(e, h))
 	if want := []byte{0x20, 0x3f, 0xe1, 0x1f}; !bytes.HasPrefix(block, want) {
 		t.Errorf("block after sizes 0 and 4096: got %x…, want %x first (RFC 7541 §4.2)", block[:4], want)
 	}
@@ -277,9 +277,9 @@ func TestLargeValuesDoNotSweepTheTable(t *testing.T) {
 	e, p := new(blockEncoder), newStrictPeer()
 	large := newRequest("/s/m", fieldsOf("token", strings.Repeat("t", maxIndexedField))...)
 	for range 4 {
-		p.check(t, "large", e.request(large), fieldsOfRequest(large))
+		p.check(t, "large", encodeRequest(e, large), fieldsOfRequest(large))
 	}
-	if got, want := len(e.request(large))-maxIndexedField-len("token"), 20; got > want {
+	if got, want := len(encodeRequest(e, large))-maxIndexedField-len("token"), 20; got > want {
 		t.Errorf("request with a value of %d bytes: got %d bytes around it, want at most %d", maxIndexedField, got, want)
 	}
 }
@@ -339,7 +339,7 @@ func encodeStep(t *testing.T, e *blockEncoder, p *strictPeer, next func() byte) 
 		if h.timeout != 0 {
 			h.Deadline = time.Now()
 		}
-		p.check(t, "request", e.request(h), fieldsOfRequest(h))
+		p.check(t, "request", encodeRequest(e, h), fieldsOfRequest(h))
 		checkListSize(t, h)
 	case 2:
 		s, c, f := subtype(), encoding(), fields()
@@ -358,5 +358,38 @@ func encodeStep(t *testing.T, e *blockEncoder, p *strictPeer, next func() byte) 
 		r := &refusal{pick("400", "405", "415", "200"), subtype(), status()}
 		p.check(t, "refusal", e.refusal(r), fieldsOf(":status", r.httpStatus, "content-type", contentTypeOf(r.subtype),
 			"grpc-status", fmt.Sprint(int(r.status.code)), "grpc-message", encodeMessage(r.status.message)))
+	}
+}
+
+// encodeRequest encodes a request that can be sent.
+func encodeRequest(e *blockEncoder, h *requestHeader) []byte {
+	block, err := e.request(h)
+	if err != nil {
+		panic(err)
+	}
+	return block
+}
+
+func TestRequestWithAnImpossibleValueIsNotEncoded(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		set  func(*requestHeader, string)
+	}{
+		{":path", func(h *requestHeader, v string) { h.Method = v }},
+		{":authority", func(h *requestHeader, v string) { h.Authority = v }},
+		{"content-type", func(h *requestHeader, v string) { h.ContentSubtype = v }},
+		{"user-agent", func(h *requestHeader, v string) { h.userAgent = v }},
+		{"grpc-encoding", func(h *requestHeader, v string) { h.SendCompress = v }},
+		{"grpc-accept-encoding", func(h *requestHeader, v string) { h.AcceptEncoding = v }},
+	} {
+		for _, value := range []string{"a\rb", "a\nb", "a\x00b"} {
+			h := &requestHeader{CallHeader: &CallHeader{Method: "/s/m", Authority: "a"}, scheme: "http", userAgent: "u"}
+			tt.set(h, value)
+			e := new(blockEncoder)
+			_, err := e.request(h)
+			if want := (StreamError{codes.Internal, fmt.Sprintf("invalid header field value for %q", tt.name)}); err != want {
+				t.Errorf("%s %q: got error %v, want %v", tt.name, value, err, want)
+			}
+		}
 	}
 }

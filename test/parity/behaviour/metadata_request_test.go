@@ -129,6 +129,21 @@ func TestOutgoingMetadataThatHTTP2Forbids(t *testing.T) {
 	}
 }
 
+func TestFieldsThatHTTP2Forbids(t *testing.T) {
+	const want = "rpc error: code = Internal desc = stream terminated by RST_STREAM with error code: PROTOCOL_ERROR"
+	ours := func(name string) differ {
+		return differ{"line-ends-stay-at-the-client", fmt.Sprintf("rpc error: code = Internal desc = invalid header field value for %q", name)}
+	}
+	p := start(t, setup{})
+	for _, bad := range []string{"a\r\nb", "a\x00"} {
+		equal(t, text(p.cc.Invoke(within(t), "/"+bad+"/c", echo.Of("x"), new(echo.Text))), ours(":path").or(t, want))
+		equal(t, result(unary(within(t), p.dial(t, grpc.WithAuthority(bad)), "x")), ours(":authority").or(t, want))
+		equal(t, result(unary(within(t), p.cc, "x", grpc.CallAuthority(bad))), ours(":authority").or(t, want))
+		equal(t, result(unary(within(t), p.dial(t, grpc.WithUserAgent(bad)), "x")), ours("user-agent").or(t, want))
+	}
+	equal(t, result(unary(within(t), p.cc, "x")), `"x"`)
+}
+
 func TestAppendedMetadataArrivesInOrder(t *testing.T) {
 	seen := make(chan metadata.MD, 1)
 	p := start(t, setup{service: witness(seen)})
