@@ -14,12 +14,30 @@ import (
 // back that is not out. Its methods may be called by any number of goroutines.
 type Loans struct {
 	mu  sync.Mutex // guards the field below
-	out map[*byte]string
+	out map[*byte]loan
+}
+
+// A loan is a buffer that is out.
+type loan struct {
+	length  int
+	callers [6]uintptr // of Get
+}
+
+// String says how large the buffer is and where it was taken.
+func (l loan) String() string {
+	s := fmt.Sprintf("%d bytes, taken at", l.length)
+	for frames := runtime.CallersFrames(l.callers[:]); ; {
+		f, more := frames.Next()
+		s += fmt.Sprintf("\n\t%s:%d", f.File, f.Line)
+		if !more {
+			return s
+		}
+	}
 }
 
 // LendBuffers returns a pool that all channels and servers use from now on unless they are given another one. It is for TestMain.
 func LendBuffers() *Loans {
-	l := &Loans{out: make(map[*byte]string)}
+	l := &Loans{out: make(map[*byte]loan)}
 	bufpool.SetDefault(l)
 	return l
 }
@@ -28,18 +46,11 @@ func LendBuffers() *Loans {
 func (l *Loans) Get(length int) *[]byte {
 	b := make([]byte, max(length, 1))
 	spoil(b)
-	var callers [6]uintptr
-	where := ""
-	for frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])]); ; {
-		f, more := frames.Next()
-		where += fmt.Sprintf("\n\t%s:%d", f.File, f.Line)
-		if !more {
-			break
-		}
-	}
+	taken := loan{length: length}
+	runtime.Callers(2, taken.callers[:])
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.out[&b[0]] = fmt.Sprintf("%d bytes, taken at%s", length, where)
+	l.out[&b[0]] = taken
 	b = b[:length]
 	return &b
 }
@@ -61,7 +72,7 @@ func (l *Loans) Out() (out []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, what := range l.out {
-		out = append(out, what)
+		out = append(out, what.String())
 	}
 	clear(l.out)
 	return out

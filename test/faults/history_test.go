@@ -1,0 +1,257 @@
+// A checker of histories: 64 callers, servers that come and go over loopback TCP, and for each call how often it was executed and how it
+// ended. What is promised is checked on that: a graceful end of a server or a connection loses no call and executes none twice, and a
+// sudden one fails only what was on its way.
+
+package faults
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/internal/testkit/stubs/grpc162"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	callers  = 64
+	channels = 4
+	// callsBetween is how many calls end between two restarts, at least.
+	callsBetween = 200
+	// patience is what a call is given: far more than any takes.
+	patience = 30 * time.Second
+	// aftermath is how long after a sudden end calls may still fail because of it. The machine may be busy.
+	aftermath = 2 * time.Second
+)
+
+// A history is what is known of calls.
+type history struct {
+	t     *testing.T
+	calls atomic.Int64
+	ended chan struct{} // a value for callsBetween calls
+
+	mu       sync.Mutex // guards the fields below
+	executed map[int64]int
+	codes    map[codes.Code]int
+	refused  int           // calls that did not wait for a connection, failed, and were not executed
+	stops    []time.Time   // when servers were stopped suddenly
+	latest   time.Duration // how long after such a stop a call has failed, at most
+}
+
+func newHistory(t *testing.T) *history {
+	return &history{t: t, ended: make(chan struct{}, 1), executed: make(map[int64]int), codes: make(map[codes.Code]int)}
+}
+
+func (h *history) String() string {
+	return fmt.Sprintf("%d calls: %v; %d were refused before they were executed; the last one failed %v after a sudden stop",
+		h.calls.Load(), h.codes, h.refused, h.latest)
+}
+
+// callKey is the metadata with the number of a call.
+const callKey = "call"
+
+// execute notes that a handler has begun.
+func (h *history) execute(ctx context.Context) {
+	md, _ := metadata.FromIncomingContext(ctx)
+	n, err := strconv.ParseInt(md.Get(callKey)[0], 10, 64)
+	if err != nil {
+		panic(err) // a call of somebody else's
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.executed[n]++
+}
+
+// options are those of a server whose calls are noted.
+func (h *history) options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+			h.execute(ctx)
+			return handler(ctx, req)
+		}),
+		grpc.StreamInterceptor(func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			h.execute(ss.Context())
+			return handler(srv, ss)
+		}),
+	}
+}
+
+// call makes a call and checks its end.
+func (h *history) call(c grpc162.EchoClient, waits bool) {
+	n := h.calls.Add(1)
+	k := call{id: uint32(n), messages: 3, size: int(n % 300), opts: []grpc.CallOption{grpc.WaitForReady(waits)}}
+	if n%5 == 0 {
+		k.text = "1ms"
+	}
+	if n%100 == 0 {
+		k.size = 100_000
+	}
+	kind := kinds[0]
+	if n%8 < 3 {
+		kind = kinds[1+n%8]
+	}
+	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	defer cancel()
+	err := kind.run(metadata.AppendToOutgoingContext(ctx, callKey, strconv.FormatInt(n, 10)), c, k)
+	h.end(n, kind.name, waits, err)
+	if n%callsBetween == 0 {
+		select {
+		case h.ended <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// end checks how a call has ended. A handler begins before its call ends well, but may do so behind the end of one that failed.
+func (h *history) end(n int64, kind string, waits bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	code := status.Code(err)
+	h.codes[code]++
+	times := h.executed[n]
+	switch {
+	case isWrong(err):
+		h.t.Errorf("call %d, %s: %v", n, kind, err)
+	case err == nil && times != 1:
+		h.t.Errorf("call %d, %s: ended well and was executed %d times, want once", n, kind, times)
+	case err == nil:
+	case code != codes.Unavailable:
+		h.t.Errorf("call %d, %s: got %v, want OK or %v", n, kind, err, codes.Unavailable)
+	case len(h.stops) > 0:
+		since := time.Since(h.stops[len(h.stops)-1])
+		if h.latest = max(h.latest, since); since > aftermath {
+			h.t.Errorf("call %d, %s: got %v %v after the last sudden end of a server", n, kind, err, since)
+		}
+	case waits || times > 0:
+		h.t.Errorf("call %d, %s: lost, executed %d times: %v", n, kind, times, err)
+	default:
+		h.refused++
+	}
+}
+
+// checkExecutions fails the test if a handler ran twice for a call.
+func (h *history) checkExecutions() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n, times := range h.executed {
+		if times > 1 {
+			h.t.Errorf("call %d was executed %d times, want at most once", n, times)
+		}
+	}
+}
+
+// A fleet is a server at a time. A new one listens before the old one stops, as behind a balancer of connections.
+type fleet struct {
+	h       *history
+	opts    []grpc.ServerOption
+	current atomic.Pointer[running]
+}
+
+type running struct {
+	*grpc.Server
+	addr string
+	done chan error // what Serve returned
+}
+
+// start makes another server the current one, and returns the one before.
+func (f *fleet) start() (old *running) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.h.t.Fatal(err)
+	}
+	r := &running{Server: grpc.NewServer(append(f.opts, f.h.options()...)...), addr: lis.Addr().String(), done: make(chan error, 1)}
+	grpc162.RegisterEchoServer(r, echo{})
+	go func() { r.done <- r.Serve(lis) }() // ends with the server
+	return f.current.Swap(r)
+}
+
+// dial connects to the current server.
+func (f *fleet) dial(ctx context.Context, _ string) (net.Conn, error) {
+	for {
+		r := f.current.Load()
+		nc, err := new(net.Dialer).DialContext(ctx, "tcp", r.addr)
+		if err == nil || f.current.Load() == r || ctx.Err() != nil {
+			return nc, err
+		}
+	}
+}
+
+// run has all callers call until script returns, and checks the history.
+func (f *fleet) run(script func()) {
+	t := f.h.t
+	f.start()
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	for range channels {
+		cc, err := grpc.NewClient("passthrough:///fleet", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(f.dial))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cc.Close()
+		for i := range callers / channels {
+			wg.Go(func() {
+				for !over.Load() {
+					f.h.call(grpc162.NewEchoClient(cc), i%4 > 0)
+				}
+			})
+		}
+	}
+	script()
+	over.Store(true)
+	wg.Wait()
+	f.stop(f.current.Load(), (*grpc.Server).GracefulStop)
+	f.h.checkExecutions()
+	t.Log(f.h)
+}
+
+// stop ends a server, and waits for it.
+func (f *fleet) stop(r *running, how func(*grpc.Server)) {
+	how(r.Server)
+	if err := <-r.done; err != nil {
+		f.h.t.Errorf("Serve: got %v, want nil after the end", err)
+	}
+}
+
+// restarts is how many restarts a test makes.
+func restarts() int {
+	if full {
+		return 200
+	}
+	return 10
+}
+
+func TestGracefulRestartsLoseNoCall(t *testing.T) {
+	f := &fleet{h: newHistory(t)}
+	f.run(func() {
+		for range restarts() {
+			<-f.h.ended
+			f.stop(f.start(), (*grpc.Server).GracefulStop)
+		}
+	})
+}
+
+func TestSuddenStopsFailOnlyWhatIsOnItsWay(t *testing.T) {
+	f := &fleet{h: newHistory(t)}
+	f.run(func() {
+		for range restarts() {
+			<-f.h.ended
+			old := f.start()
+			f.h.mu.Lock()
+			f.h.stops = append(f.h.stops, time.Now())
+			f.h.mu.Unlock()
+			f.stop(old, (*grpc.Server).Stop)
+		}
+	})
+	if ok, lost := f.h.codes[codes.OK], f.h.codes[codes.Unavailable]; lost > callers*restarts() || ok < restarts()*callsBetween/2 {
+		t.Errorf("%d calls failed over %d stops, %d did not: want at most %d to fail at a stop", lost, restarts(), ok, callers)
+	}
+}
