@@ -213,6 +213,10 @@ func (c *conn) dataOnClosed(h frame.Header) error {
 		return faultf(frame.ProtocolError, "DATA on idle stream %d", h.StreamID)
 	}
 	c.mu.Lock()
+	if c.state == connClosed { // which has closed the stream: that is no fault of the peer's
+		c.mu.Unlock()
+		return ErrConnClosing
+	}
 	before := len(c.send.buf)
 	if !c.send.wasReset(h.StreamID) {
 		c.send.reset(h.StreamID, frame.StreamClosed)
