@@ -25,7 +25,7 @@ import (
 const (
 	callers  = 64
 	channels = 4
-	// callsBetween is how many calls end between two restarts, at least.
+	// callsBetween is how many calls end well between two restarts, at least.
 	callsBetween = 200
 	// patience is what a call is given: far more than any takes.
 	patience = 30 * time.Second
@@ -37,7 +37,7 @@ const (
 type history struct {
 	t     *testing.T
 	calls atomic.Int64
-	ended chan struct{} // a value for callsBetween calls
+	ended chan struct{} // a value for callsBetween calls that ended well
 
 	mu       sync.Mutex // guards the fields below
 	executed map[int64]int
@@ -85,8 +85,8 @@ func (h *history) options() []grpc.ServerOption {
 	}
 }
 
-// call makes a call and checks its end.
-func (h *history) call(c grpc162.EchoClient, waits bool) {
+// call makes a call and checks its end. It reports whether that was a good one.
+func (h *history) call(c grpc162.EchoClient, waits bool) bool {
 	n := h.calls.Add(1)
 	k := call{id: uint32(n), messages: 3, size: int(n % 300), opts: []grpc.CallOption{grpc.WaitForReady(waits)}}
 	if n%5 == 0 {
@@ -103,12 +103,7 @@ func (h *history) call(c grpc162.EchoClient, waits bool) {
 	defer cancel()
 	err := kind.run(metadata.AppendToOutgoingContext(ctx, callKey, strconv.FormatInt(n, 10)), c, k)
 	h.end(n, kind.name, waits, err)
-	if n%callsBetween == 0 {
-		select {
-		case h.ended <- struct{}{}:
-		default:
-		}
-	}
+	return err == nil
 }
 
 // end checks how a call has ended. A handler begins before its call ends well, but may do so behind the end of one that failed.
@@ -124,6 +119,12 @@ func (h *history) end(n int64, kind string, waits bool, err error) {
 	case err == nil && times != 1:
 		h.t.Errorf("call %d, %s: ended well and was executed %d times, want once", n, kind, times)
 	case err == nil:
+		if h.codes[codes.OK]%callsBetween == 0 {
+			select {
+			case h.ended <- struct{}{}:
+			default:
+			}
+		}
 	case code != codes.Unavailable:
 		h.t.Errorf("call %d, %s: got %v, want OK or %v", n, kind, err, codes.Unavailable)
 	case len(h.stops) > 0:
@@ -199,8 +200,8 @@ func (f *fleet) run(script func()) {
 		defer cc.Close()
 		for i := range callers / channels {
 			wg.Go(func() {
-				for !over.Load() {
-					f.h.call(grpc162.NewEchoClient(cc), i%4 > 0)
+				for ok := true; !over.Load(); { // who has failed waits for a connection
+					ok = f.h.call(grpc162.NewEchoClient(cc), i%4 > 0 || !ok)
 				}
 			})
 		}
