@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/internal/testkit/stubs/grpc162"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -27,6 +28,8 @@ const (
 	channels = 4
 	// callsBetween is how many calls end well between two restarts, at least.
 	callsBetween = 200
+	// maxAge is how old connections may become where they do.
+	maxAge = 10 * time.Millisecond
 	// patience is what a call is given: far more than any takes.
 	patience = 30 * time.Second
 	// aftermath is how long after a sudden end calls may still fail because of it. The machine may be busy.
@@ -136,6 +139,7 @@ func (h *history) end(n int64, kind string, waits bool, err error) {
 		h.t.Errorf("call %d, %s: lost, executed %d times: %v", n, kind, times, err)
 	default:
 		h.refused++
+		h.t.Logf("call %d, %s: refused: %v", n, kind, err)
 	}
 }
 
@@ -154,6 +158,7 @@ func (h *history) checkExecutions() {
 type fleet struct {
 	h       *history
 	opts    []grpc.ServerOption
+	dialled func() // hears of each connection; may be nil
 	current atomic.Pointer[running]
 }
 
@@ -180,6 +185,9 @@ func (f *fleet) dial(ctx context.Context, _ string) (net.Conn, error) {
 	for {
 		r := f.current.Load()
 		nc, err := new(net.Dialer).DialContext(ctx, "tcp", r.addr)
+		if err == nil && f.dialled != nil {
+			f.dialled()
+		}
 		if err == nil || f.current.Load() == r || ctx.Err() != nil {
 			return nc, err
 		}
@@ -254,5 +262,25 @@ func TestSuddenStopsFailOnlyWhatIsOnItsWay(t *testing.T) {
 	})
 	if ok, lost := f.h.codes[codes.OK], f.h.codes[codes.Unavailable]; lost > callers*restarts() || ok < restarts()*callsBetween/2 {
 		t.Errorf("%d calls failed over %d stops, %d did not: want at most %d to fail at a stop", lost, restarts(), ok, callers)
+	}
+}
+
+// Connections that are told to end come in all ways at once here: for their age, and with their server.
+func TestConnectionsThatAgeLoseNoCall(t *testing.T) {
+	f := &fleet{h: newHistory(t), opts: []grpc.ServerOption{grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: maxAge})}}
+	var conns atomic.Int64
+	f.dialled = func() { conns.Add(1) }
+	rounds := restarts()
+	f.run(func() {
+		for i := range rounds {
+			<-f.h.ended
+			if i%10 == 9 {
+				f.stop(f.start(), (*grpc.Server).GracefulStop)
+			}
+		}
+	})
+	t.Logf("%d connections", conns.Load())
+	if got := int(conns.Load()); got < rounds {
+		t.Errorf("got %d connections in %d rounds, want more that came to their age", got, rounds)
 	}
 }

@@ -81,6 +81,23 @@ func TestCallsEndInTimeWhateverTheNetworkDoesToTLS(t *testing.T) {
 	t.Log(y)
 }
 
+// Nobody answers: keepalive ends the connection, and the next one serves.
+func TestKeepaliveFindsHoles(t *testing.T) {
+	y := newTally()
+	for seed := range seeds {
+		s := randomScenario(seed)
+		s.kinds, s.alive, s.cancel, s.bad, s.options = kinds, true, 0, 1, keepaliveOptions()
+		s.call.text = pick(rand.New(rand.NewPCG(seed, 2)), "", "20ms", lastAnswer.String())
+		p := &s.down
+		if s.up.Fault != faultconn.None {
+			p = &s.up
+		}
+		p.Fault, p.Frames = []faultconn.Fault{faultconn.Hole, faultconn.Holes}[seed%2], 3+p.Frames // behind the handshake
+		s.run(t, y)
+	}
+	t.Log(y)
+}
+
 func TestCallsEndInTimeWhereverTheConnectionBreaks(t *testing.T) {
 	insides := []int{0}
 	if full {

@@ -6,12 +6,14 @@ import (
 	"crypto/tls"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/internal/testkit"
+	"google.golang.org/grpc/keepalive"
 )
 
 // options are those of a channel and a server.
@@ -61,6 +63,20 @@ func randomOptions(rng *rand.Rand) (o options) {
 		}
 	}
 	return o
+}
+
+const (
+	pingTime    = 10 * time.Second
+	pingTimeout = 2 * time.Second
+)
+
+// keepaliveOptions have the client look after its connections while it has calls.
+func keepaliveOptions() options {
+	return options{
+		names:  []string{"keepalive"},
+		client: []grpc.DialOption{grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingTime, Timeout: pingTimeout})},
+		server: []grpc.ServerOption{grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingTime / 2})},
+	}
 }
 
 // tlsServer and tlsClient are the credentials of scenarios with TLS.
