@@ -207,7 +207,8 @@ func (c *conn) onData(h frame.Header) error {
 	return c.streamData(s, h, n, pad)
 }
 
-// dataOnClosed answers DATA on a stream that is not in the table.
+// dataOnClosed answers DATA on a stream that is not in the table. If that is because the connection was closed, the GOAWAY is the answer:
+// a reset would become the status of the call.
 func (c *conn) dataOnClosed(h frame.Header) error {
 	if c.role.idle(h.StreamID) {
 		return faultf(frame.ProtocolError, "DATA on idle stream %d", h.StreamID)
@@ -218,7 +219,7 @@ func (c *conn) dataOnClosed(h frame.Header) error {
 		return ErrConnClosing
 	}
 	before := len(c.send.buf)
-	if !c.send.wasReset(h.StreamID) {
+	if c.state != connClosed && !c.send.wasReset(h.StreamID) {
 		c.send.reset(h.StreamID, frame.StreamClosed)
 	}
 	c.caused(before)
