@@ -98,6 +98,8 @@ type clientStream struct {
 	sent      sentBuffer
 	ended     bool // the client has said that no message follows
 	over      bool
+	reported  bool          // and everybody who is to hear of the end has
+	report    chan struct{} // closed when that is so; made when somebody waits for it
 }
 
 // callContext returns the context that attempts derive theirs from.
@@ -423,10 +425,12 @@ func (cs *clientStream) RecvMsg(v any) error {
 	}
 }
 
-// finish ends the RPC. Only the first call counts.
+// finish ends the RPC. Only the first call counts; others wait until it is done, so that the caller of RecvMsg finds what options such as
+// Header have promised.
 func (cs *clientStream) finish(err error) {
 	cs.mu.Lock()
 	if cs.over {
+		cs.awaitReportLocked()
 		cs.mu.Unlock()
 		return
 	}
@@ -455,6 +459,25 @@ func (cs *clientStream) finish(err error) {
 		cs.ctx.Finish(context.Canceled)
 	}
 	cs.reportFinish(err)
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	if cs.reported = true; cs.report != nil {
+		close(cs.report)
+	}
+}
+
+// awaitReportLocked waits until the first call of finish has done all it does. It unlocks cs.mu while it waits.
+func (cs *clientStream) awaitReportLocked() {
+	if cs.reported {
+		return
+	}
+	if cs.report == nil {
+		cs.report = make(chan struct{})
+	}
+	wait := cs.report
+	cs.mu.Unlock()
+	<-wait
+	cs.mu.Lock()
 }
 
 // reportFinish frees what the RPC holds of its channel, and tells those who asked that it is over.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/stats"
 )
 
 // openStream begins a streaming call.
@@ -335,4 +336,37 @@ func TestStreamThatWasNotActedOnIsMadeAgainOnce(t *testing.T) {
 			wantStatus(t, fmt.Sprint(refusals, " refusals"), s.RecvMsg(text("")), want)
 		})
 	}
+}
+
+// An endHandler is a stats handler that takes its time at the end of a call.
+type endHandler struct {
+	recorder
+	release chan struct{} // closed when it may go on
+}
+
+func (h *endHandler) HandleRPC(_ context.Context, e stats.RPCStats) {
+	if _, ok := e.(*stats.End); ok {
+		<-h.release
+	}
+}
+
+func TestCallIsOverWhenItsOptionsAreServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &endHandler{release: make(chan struct{})}
+		cc := connect(t, startServer(t, testService{stream: func(ss ServerStream) error {
+			must(t, ss.SendHeader(metadata.Pairs("k", "v")))
+			<-ss.Context().Done()
+			return nil
+		}}), WithStatsHandler(h))
+		ctx, cancel := context.WithCancel(t.Context())
+		var header metadata.MD
+		finished := false
+		s, err := cc.NewStream(ctx, bidi, streamMethod, Header(&header), OnFinish(func(error) { finished = true }))
+		must(t, err)
+		synctest.Wait()
+		cancel()
+		time.AfterFunc(time.Second, func() { close(h.release) })
+		wantEqual(t, "code", Code(s.RecvMsg(text(""))), codes.Canceled)
+		wantEqual(t, "header and OnFinish", fmt.Sprint(header["k"], finished), "[v] true")
+	})
 }
