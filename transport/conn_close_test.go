@@ -30,7 +30,10 @@ func TestDataBehindCloseIsNotAnsweredByReset(t *testing.T) {
 		}
 		return s.handle(h)
 	}
-	block := new(blockEncoder).request(newRequest("/s/m"))
+	block, err := new(blockEncoder).request(newRequest("/s/m"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := feed(frame.AppendHeaderBlock(nil, 1, 0, block, frame.DefaultMaxSize)); err != nil || len(s.streams) != 1 {
 		t.Fatalf("request: got %v, %d streams, want one", err, len(s.streams))
 	}

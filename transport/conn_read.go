@@ -219,7 +219,7 @@ func (c *conn) dataOnClosed(h frame.Header) error {
 		return ErrConnClosing
 	}
 	before := len(c.send.buf)
-	if c.state != connClosed && !c.send.wasReset(h.StreamID) {
+	if !c.send.wasReset(h.StreamID) {
 		c.send.reset(h.StreamID, frame.StreamClosed)
 	}
 	c.caused(before)

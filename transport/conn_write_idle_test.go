@@ -20,8 +20,6 @@ type noHandler struct{}
 func (noHandler) HandleStream(*ServerStream) {}
 func (noHandler) Closed(error)               {}
 
-func (noHandler) HandleStream(*ServerStream) {}
-
 func TestIdleConnectionHoldsNoWriteBuffers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		near, far := net.Pipe()

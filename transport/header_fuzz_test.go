@@ -41,7 +41,11 @@ func FuzzMetadata(f *testing.F) {
 		case isReserved(key) != (len(fields) == 0):
 			t.Fatalf("%q: got %d fields, want none if and only if the name is reserved", key, len(fields))
 		}
-		h, large, err := (&blockDecoder{maxList: 1 << 20}).decode(new(blockEncoder).request(newRequest("/s/m", fields...)))
+		block, err := new(blockEncoder).request(newRequest("/s/m", fields...))
+		if err != nil {
+			t.Fatalf("%q: %q: got %v", key, value, err)
+		}
+		h, large, err := (&blockDecoder{maxList: 1 << 20}).decode(block)
 		if err != nil || large {
 			if len(key)+len(value) < 1<<19 {
 				t.Fatalf("%q: %q: got %v, too large %v", key, value, err, large)

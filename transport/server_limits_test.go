@@ -133,20 +133,20 @@ func TestMaxConcurrentStreamsIsExact(t *testing.T) {
 			c.open(1, false)
 			c.open(3, false)
 			_ = c.WriteRSTStream(3, http2.ErrCodeCancel) // its handler has not returned
-			c.open(5, false)
+			c.open(5, false)                             // is open, and waits for that
+			c.open(7, false)
 		}()
-		if f := c.until(http2.FrameRSTStream).(*http2.RSTStreamFrame); f.StreamID != 5 || f.ErrCode != http2.ErrCodeRefusedStream {
-			t.Fatalf("got RST_STREAM of %d with %v, want 5 with %v", f.StreamID, f.ErrCode, http2.ErrCodeRefusedStream)
+		if f := c.until(http2.FrameRSTStream).(*http2.RSTStreamFrame); f.StreamID != 7 || f.ErrCode != http2.ErrCodeRefusedStream {
+			t.Fatalf("got RST_STREAM of %d with %v, want 7 with %v", f.StreamID, f.ErrCode, http2.ErrCodeRefusedStream)
+		}
+		synctest.Wait()
+		if n := len(c.streams); n != 2 {
+			t.Fatalf("got %d handlers, want 2", n)
 		}
 		<-c.streams
 		(<-c.streams).Done() // of stream 3
-		synctest.Wait()
-		go func() {
-			c.open(7, false)
-			c.open(9, false)
-		}()
-		if f := c.until(http2.FrameRSTStream).(*http2.RSTStreamFrame); f.StreamID != 9 {
-			t.Errorf("got RST_STREAM of %d, want 9", f.StreamID)
+		if s := <-c.streams; s.id != 5 {
+			t.Errorf("got stream %d handled next, want 5", s.id)
 		}
 	})
 }

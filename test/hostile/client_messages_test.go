@@ -97,15 +97,23 @@ func TestClientScriptsData(t *testing.T) {
 			}
 			p.data(id, false, prefixed(0, encoded("x")))
 			p.headers(id, true, "grpc-status", "0")
+		}, want: "Unavailable: error reading from server: connection error: ENHANCE_YOUR_CALM: …", then: newConn, memory: 16 << 20},
+		{name: "padding", play: func(p *peer, id uint32) {
+			p.response(id)
+			message := prefixed(0, append([]byte{0x0a, 0xac, 0x02}, make([]byte, 300)...))
+			for i := range message { // 77 kB: each pad counts for the window, and must be given back
+				p.do(p.WriteDataPadded(id, false, message[i:i+1], make([]byte, 255)))
+			}
+			p.headers(id, true, "grpc-status", "0")
 		}, want: "OK", memory: 16 << 20},
 		{name: "padding alone", play: func(p *peer, id uint32) {
 			p.response(id)
-			for range 2_000 { // 512 kB: each pad counts for the window, and must be given back
+			for range 2_000 {
 				p.do(p.WriteDataPadded(id, false, nil, make([]byte, 255)))
 			}
 			p.data(id, false, prefixed(0, encoded("x")))
 			p.headers(id, true, "grpc-status", "0")
-		}, want: "OK", memory: 16 << 20},
+		}, want: "Unavailable: error reading from server: connection error: ENHANCE_YOUR_CALM: …", then: newConn, memory: 16 << 20},
 		{name: "padding longer than the frame", play: func(p *peer, id uint32) {
 			p.response(id)
 			p.frame(http2.FrameData, http2.FlagDataPadded, id, 9, 1, 2, 3)

@@ -23,7 +23,7 @@ func TestDataOnStreamThatIsGone(t *testing.T) {
 		{"connection is closed", connClosed, frame.NoError, nil},
 	} {
 		s := new(Server)
-		s.role, s.lastID, s.state = s, 3, tt.state
+		s.role, s.topID, s.state = s, 3, tt.state
 		s.send.init()
 		s.send.writer = writerRunning // so that nobody starts it
 		s.drain = drainSaid           // so that nobody closes it
@@ -31,8 +31,8 @@ func TestDataOnStreamThatIsGone(t *testing.T) {
 			s.send.reset(3, tt.code)
 			s.send.buf = nil
 		}
-		if err := s.dataOnClosed(frame.Header{Type: frame.Data, StreamID: 3}); err != nil {
-			t.Errorf("%s: got %v, want no error of the connection", tt.about, err)
+		if err := s.dataOnClosed(frame.Header{Type: frame.Data, StreamID: 3}); (err != nil) != (tt.state == connClosed) {
+			t.Errorf("%s: got %v, want an error only if the connection is closed", tt.about, err)
 		}
 		if !bytes.Equal(s.send.buf, tt.want) {
 			t.Errorf("%s: got %x sent, want %x", tt.about, s.send.buf, tt.want)
