@@ -27,8 +27,8 @@
 //	recvQueue.mu       what a stream has received, its inbound window, response headers and status
 //	ServerStream.mu    headers and trailers that a handler sets
 //
-// Lock order: the mutex of a call in package grpc, conn.mu, recvQueue.mu; ServerStream.mu and callctx.Context's stand alone. Nothing blocks under a lock, and no code of users
-// runs under one.
+// Lock order: the mutex of a call in package grpc, conn.mu, recvQueue.mu; ServerStream.mu and callctx.Context's stand alone. Nothing blocks
+// under a lock, and no code of users runs under one.
 //
 // What a peer may do, and what happens beyond it. A limit ends the connection with GOAWAY ENHANCE_YOUR_CALM unless the table says otherwise.
 //
@@ -42,8 +42,9 @@
 //	SETTINGS              100 entries                                (frame.MaxSettings)
 //	frame                 1 MiB                                      FRAME_SIZE_ERROR (maxFrameSize)
 //	DATA without data     100 in a row                               (maxEmptyData)
-//	streams of a client   MaxConcurrentStreams (none); a stream that the stream is refused: REFUSED_STREAM
-//	                      was reset counts until its handler returns
+//	streams of a client   MaxConcurrentStreams (none)                the stream is refused: REFUSED_STREAM
+//	handlers of a         MaxConcurrentStreams (none), those of      the stream waits until one of them returns
+//	client's streams      streams that were reset among them
 //	streams that end      1000, and 100 a second, while they are     too_many_resets (maxEarlyEnds, earlyEndInterval)
 //	without an answer     more than half of the last 1000
 //	answers that nobody   1000, or 1 MiB                             no requests are read until the socket takes them (maxUnreadStreams,
