@@ -210,3 +210,41 @@ func TestHedgingPolicy(t *testing.T) {
 	equal(t, result(unary(within(t), p.cc, "x")), differ{"hedging-policy", `"x"`}.or(t, "rpc error: code = Unavailable desc = flaky"))
 	equal(t, strings.ReplaceAll(attempts.String(), "\n", " "), differ{"hedging-policy", `[] ["1"]`}.or(t, "[]"))
 }
+
+func TestRetryBufferBoundary(t *testing.T) {
+	const wire = 5 + 2 // bytes of a message beside its text
+	for _, tc := range []struct {
+		limit int
+		want  string
+	}{
+		{wire + 50, `"` + strings.Repeat("x", 50) + `"`},
+		{wire + 49, "rpc error: code = Unavailable desc = flaky"},
+		{0, "rpc error: code = Unavailable desc = flaky"},
+	} {
+		t.Run(fmt.Sprint(tc.limit), func(t *testing.T) {
+			var attempts journal
+			p := configured(t, retrying(3, ""), flaky(1, codes.Unavailable, &attempts, nil))
+			equal(t, result(unary(within(t), p.cc, strings.Repeat("x", 50), grpc.MaxRetryRPCBufferSize(tc.limit))), tc.want)
+		})
+	}
+}
+
+func TestRefusedCallThatIsTooLargeForTheRetryBuffer(t *testing.T) {
+	var calls atomic.Int64
+	addr := raw.Listen(t, func(_ int, c *raw.Conn) {
+		for {
+			id, _ := c.Request()
+			if id == 0 || !c.Until(id) {
+				return
+			}
+			if calls.Add(1) == 1 {
+				c.Reset(id, http2.ErrCodeRefusedStream)
+			} else {
+				good(c, id)
+			}
+		}
+	})
+	cc := plain(t, addr)
+	equal(t, result(unary(within(t), cc, "x", grpc.MaxRetryRPCBufferSize(1))),
+		differ{"refusal-of-large-calls", `"ok"`}.or(t, "rpc error: code = Unavailable desc = stream terminated by RST_STREAM with error code: REFUSED_STREAM"))
+}
