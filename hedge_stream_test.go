@@ -266,6 +266,9 @@ func TestPolicyIsToldHowHedgedAttemptsEnded(t *testing.T) {
 		}))
 		synctest.Wait()
 		must(t, hedgedCall(t, st.cc, false))
+		synctest.Wait() // the attempts that are not the call's end by themselves
+		mu.Lock()
+		defer mu.Unlock()
 		slices.Sort(ends)
 		wantEqual(t, "ends", fmt.Sprint(ends), "[Canceled true OK false OK true Unavailable true]") // OK false: given back
 	})
