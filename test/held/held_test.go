@@ -1,4 +1,6 @@
-// What an idle connection and a stream that waits cost each end.
+// What an idle connection and a stream that waits cost each end, without the race detector, which has memory of its own.
+
+//go:build !race && !poison
 
 package held
 
