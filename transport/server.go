@@ -94,7 +94,7 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	if err := t.readPreface(); err != nil {
 		t.endReading(err)
 		<-t.done
-		return nil, t.err
+		return nil, t.readError(err)
 	}
 	t.mu.Lock()
 	t.ready = true
