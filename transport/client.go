@@ -349,7 +349,7 @@ func (t *Client) peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) err
 }
 
 // ping implements role.
-func (t *Client) ping() error { return nil }
+func (t *Client) ping(bool, bool) error { return nil }
 
 // pingAck implements role.
 func (t *Client) pingAck([8]byte) {}

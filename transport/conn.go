@@ -38,8 +38,9 @@ type role interface {
 	// readError makes the error of a connection that cannot be read any more.
 	readError(err error) error
 	peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) error
-	// ping says that the peer sent a PING, which will be acknowledged.
-	ping() error
+	// ping says that the peer sent a PING, which will be acknowledged, whether this side has sent something of its own since the one
+	// before, and whether there is no stream.
+	ping(spoke, idle bool) error
 	pingAck(data [8]byte)
 	// removedLocked says that a stream was taken out of the table.
 	removedLocked(s *stream)

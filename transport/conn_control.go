@@ -106,8 +106,13 @@ func (c *conn) onPing(ack bool, data [8]byte) error {
 		}
 		return nil
 	}
-	c.control(func(b []byte) []byte { return frame.AppendPing(b, frame.Ack, data) })
-	return c.role.ping()
+	c.mu.Lock()
+	spoke, idle := c.send.spoke, len(c.streams) == 0
+	c.send.spoke = false // what follows the acknowledgement makes it true
+	before := len(c.send.buf)
+	c.send.buf = frame.AppendPing(c.send.buf, frame.Ack, data)
+	c.caused(before)
+	return c.role.ping(spoke, idle)
 }
 
 // onSettings takes a SETTINGS frame (RFC 9113 §6.5).

@@ -352,11 +352,7 @@ func (t *Server) settings(int64) {}
 func (t *Server) peerGoAway(uint32, frame.ErrCode, []byte) error { return nil }
 
 // ping implements role.
-func (t *Server) ping() error {
-	t.mu.Lock()
-	spoke, idle := t.send.spoke, len(t.streams) == 0
-	t.send.spoke = false
-	t.mu.Unlock()
+func (t *Server) ping(spoke, idle bool) error {
 	if !t.pings.allows(t.link.now(), spoke, idle) {
 		return faultf(frame.EnhanceYourCalm, tooManyPings)
 	}
