@@ -22,6 +22,8 @@ const (
 	maxProxyHead = 64 << 10
 	// maxProxyBody is how many bytes of the body of a refusal go into the error.
 	maxProxyBody = 1 << 10
+	// maxProxyQuote is how many bytes of an answer, head and body, are quoted in an error.
+	maxProxyQuote = 4 << 10
 	// defaultProxyPort is the port of a proxy whose URL names none.
 	defaultProxyPort = "443"
 )
@@ -86,7 +88,8 @@ func askForTunnel(nc net.Conn, r *http.Request) (net.Conn, error) {
 	case err != nil && answer.N == 0:
 		return nil, fmt.Errorf("reading server HTTP response: head of more than %d bytes", maxProxyHead)
 	case err != nil:
-		return nil, fmt.Errorf("reading server HTTP response: %v", err)
+		text := err.Error() // it may quote the answer
+		return nil, fmt.Errorf("reading server HTTP response: %s", text[:min(len(text), maxProxyQuote)])
 	case resp.StatusCode != http.StatusOK:
 		answer.N = maxProxyBody
 		return nil, refusedTunnel(resp)
@@ -102,7 +105,7 @@ func refusedTunnel(resp *http.Response) error {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProxyBody+1))
 	if err != nil && len(body) <= maxProxyBody {
-		return fmt.Errorf("failed to do connect handshake, status code: %s", resp.Status)
+		return refusedWith(resp.Status)
 	}
 	cut := len(body) > maxProxyBody
 	if cut {
@@ -112,9 +115,13 @@ func refusedTunnel(resp *http.Response) error {
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	text, err := httputil.DumpResponse(resp, true)
 	if err != nil {
-		return errors.New("failed to do connect handshake, status code: " + resp.Status)
+		return refusedWith(resp.Status)
 	}
-	return fmt.Errorf("failed to do connect handshake, response: %q", text)
+	return fmt.Errorf("failed to do connect handshake, response: %q", text[:min(len(text), maxProxyQuote)])
+}
+
+func refusedWith(status string) error {
+	return errors.New("failed to do connect handshake, status code: " + status[:min(len(status), maxProxyQuote)])
 }
 
 // A tunnelConn is a connection of which some bytes were read already.

@@ -103,6 +103,16 @@ func TestTunnelRefusalKeepsTheStartOfItsBody(t *testing.T) {
 	}
 }
 
+func TestTunnelErrorsQuoteLittle(t *testing.T) {
+	long := strings.Repeat("a", 50_000)
+	for _, answer := range []string{"HTTP/1.1 500 No\r\nX: " + long + "\r\n\r\n", "HTTP/1.1 500 " + long + "\r\n\r\n", "HTTP/1.1 500 " + long + "\r\nContent-Length: 9\r\n\r\n", long + "\r\n\r\n"} {
+		_, err := tunnelThrough(t.Context(), t, func(nc net.Conn) { io.WriteString(nc, answer) })
+		if err == nil || len(err.Error()) > 2*maxProxyQuote {
+			t.Errorf("answer %.20q…: got an error of %d bytes, want at most %d", answer, len(fmt.Sprint(err)), 2*maxProxyQuote)
+		}
+	}
+}
+
 func TestTunnelKeepsWhatTheServerSaysFirst(t *testing.T) {
 	nc, err := tunnelThrough(t.Context(), t, func(nc net.Conn) {
 		io.WriteString(nc, "HTTP/1.1 200 OK\r\n\r\nfirst words")
