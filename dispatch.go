@@ -47,6 +47,10 @@ func (ss *serverStream) refuse(st *status.Status) {
 func (ss *serverStream) handle() {
 	defer ss.s.handlers.Done()
 	defer ss.st.Done()
+	if labelsOn {
+		ss.label()
+		defer unlabel()
+	}
 	m := ss.s.methods[ss.st.Method()]
 	if m == nil {
 		m = ss.s.unknownMethod(ss.st.Method())
