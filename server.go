@@ -66,6 +66,7 @@ type serverState uint8
 const (
 	serverServing  serverState = iota // or about to
 	serverDraining                    // it takes no new connections, and clients know
+	serverDrained                     // it has no connections, and waits for handlers
 	serverStopped
 )
 
@@ -254,11 +255,11 @@ func (s *Server) handleRaw(nc net.Conn) {
 	s.mu.Unlock()
 }
 
-// addRaw enters a connection that is being set up, and its goroutine. It returns false if the server is stopped.
+// addRaw enters a connection that is being set up, and its goroutine. It returns false if the server waits for no more connections.
 func (s *Server) addRaw(nc net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == serverStopped {
+	if s.state >= serverDrained {
 		return false
 	}
 	s.raw[nc] = true
@@ -375,6 +376,7 @@ func (s *Server) GracefulStop() {
 	for s.state == serverDraining && (len(s.conns) > 0 || len(s.raw) > 0) {
 		s.changed.Wait()
 	}
+	s.state = max(s.state, serverDrained)
 	s.mu.Unlock()
 	s.handlers.Wait()
 	s.Stop()

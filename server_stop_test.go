@@ -230,6 +230,21 @@ func TestConnectionThatArrivesAfterStopIsClosed(t *testing.T) {
 	wantEqual(t, "closed", isClosed(c.closed), true)
 }
 
+func TestConnectionThatArrivesWhileOnlyHandlersAreLeftIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServedServer(t)
+		cc, _ := s.goCall(t)
+		must(t, cc.Close())
+		stopped := begin(s.GracefulStop)
+		c := newBrokenConn()
+		s.handleRaw(c)
+		wantEqual(t, "closed", isClosed(c.closed), true)
+		wantEqual(t, "connections", len(s.conns)+len(s.raw), 0)
+		close(s.release)
+		<-stopped
+	})
+}
+
 func TestStopMayBeCalledByAHandler(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := NewServer()
