@@ -258,6 +258,7 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	if t.read.last = &s.stream; end {
 		t.peerEnded(&s.stream)
 	} else if err := t.handleBuffered(id); err != nil {
+		s.recv.close() // there will be no handler
 		return err
 	}
 	if now {
