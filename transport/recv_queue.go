@@ -29,6 +29,7 @@ type chunk struct {
 	r, w  int
 	next  *chunk
 	buf   *[]byte // what data is part of if it came from a pool
+	from  mem.BufferPool
 	small [smallChunk]byte
 }
 
@@ -39,19 +40,32 @@ func newChunk(pool mem.BufferPool, size int) *chunk {
 	if size <= smallChunk {
 		c.data = c.small[:]
 	} else {
-		c.buf = bufpool.GetDirty(pool, size)
+		c.from = poolFor(pool, size)
+		c.buf = bufpool.GetDirty(c.from, size)
 		c.data = *c.buf
 	}
 	return c
 }
 
-func (c *chunk) free(pool mem.BufferPool) {
+// between has classes that the built-in pool lacks, which has none between 32 KiB and 1 MiB: the first bytes of the larger messages that a
+// peer never completes would hold sixteen times as much memory as were sent.
+var between = bufpool.NewTiered(64<<10, 128<<10, 256<<10, 512<<10)
+
+// poolFor returns the pool for memory of a size: the one that was configured, unless it is the built-in one and has no class near.
+func poolFor(pool mem.BufferPool, size int) mem.BufferPool {
+	if size > 32<<10 && size <= 512<<10 && bufpool.IsBuiltin(pool) {
+		return between
+	}
+	return pool
+}
+
+func (c *chunk) free() {
 	if c.buf != nil {
-		pool.Put(c.buf)
+		c.from.Put(c.buf)
 	} else {
 		bufpool.Overwrite(c.data)
 	}
-	c.data, c.r, c.w, c.next, c.buf = nil, 0, 0, nil, nil
+	c.data, c.r, c.w, c.next, c.buf, c.from = nil, 0, 0, nil, nil, nil
 	chunks.Put(c)
 }
 
@@ -202,7 +216,8 @@ func (q *recvQueue) spaceLocked() []byte {
 		copy(grown.data, t.data)
 		t.data, grown.data = grown.data, t.data
 		t.buf, grown.buf = grown.buf, t.buf
-		grown.free(q.pool)
+		t.from, grown.from = grown.from, t.from
+		grown.free()
 	}
 	return t.data[t.w+q.got : min(t.w+q.size, len(t.data))]
 }
@@ -378,7 +393,7 @@ func (q *recvQueue) trimLocked() {
 	if q.head = c.next; q.head == nil {
 		q.tail = nil
 	}
-	c.free(q.pool)
+	c.free()
 }
 
 // close says that nobody will read any more, and drops what is there.
@@ -409,7 +424,7 @@ func (q *recvQueue) dropLocked() {
 	}
 	for c := q.head; c != nil; {
 		next := c.next
-		c.free(q.pool)
+		c.free()
 		c = next
 	}
 	q.head, q.tail, q.messages, q.got = nil, nil, 0, 0

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+
+	"google.golang.org/grpc/mem"
 )
 
 // queueLimit is the largest message that queues of these tests accept.
@@ -373,4 +375,21 @@ func TestCloseWaitsForWhoeverUsesTheMemory(t *testing.T) {
 		q.put(wireOf(5000), 0)
 		checkEmpty(t, "more bytes after"+names, q, pool)
 	}
+}
+
+func TestMemoryOfAMessageFitsIt(t *testing.T) {
+	for _, size := range []int{smallChunk + 1, 33 << 10, 64 << 10, 100 << 10, 512 << 10, 512<<10 + 1, 3 << 20} {
+		c := newChunk(mem.DefaultBufferPool(), size)
+		if got := cap(*c.buf); got < size || got > 2*size && size > 32<<10 {
+			t.Errorf("%d bytes: got memory of %d, want at most twice as much", size, got)
+		}
+		c.free()
+	}
+	q, pool := newQueue(1 << 20) // one that was configured is used for every size
+	c := newChunk(q.pool, 64<<10)
+	if c.from != q.pool {
+		t.Errorf("64 KiB: got memory of another pool than the one that was configured")
+	}
+	c.free()
+	checkEmpty(t, "after free", q, pool)
 }

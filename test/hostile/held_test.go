@@ -56,7 +56,7 @@ func TestHeldByStreams(t *testing.T) {
 		say  func(p *peer, id uint32)
 	}{
 		{"stream-hold", times(2000, 10), 8 << 10, func(p *peer, id uint32) { p.open(id, collect) }},
-		{"small-data-held", times(2, 14), 2*60000 + 12<<10, func(p *peer, id uint32) {
+		{"small-data-held", times(8, 4), 2*60000 + 12<<10, func(p *peer, id uint32) {
 			p.open(id, collect)
 			p.data(id, false, claim(64000))
 			for range 60000 {
