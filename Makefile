@@ -72,7 +72,8 @@ held: ## run the tests of how much memory peers can hold
 	HELD_FULL=1 $(GO) test -count=1 -v ./test/held/...
 
 faults: ## run the tests of networks with faults at length
-	FAULTS_SEEDS=200 $(GO) test -race -count=1 -v ./test/faults
+	FAULTS_SEEDS=200 $(GO) test -race -count=1 -v -run '^Test(CallsEnd|Keepalive)' ./test/faults
+	FAULTS_SEEDS=200 $(GO) test -count=1 -v -run '^Test' -skip '^Test(CallsEnd|Keepalive)' ./test/faults
 
 clean: ## remove what builds and tests left in the tree
 	git clean -dffX
