@@ -242,10 +242,11 @@ func (p failingPicker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 	return balancer.PickResult{}, p.err
 }
 
-// apply makes the policy's state and picker those of the channel. On the queue.
+// apply makes the policy's state and picker those of the channel. On the queue. The state comes first, so that a call which was made in a
+// state finds the channel in it.
 func (ac *activeChannel) apply(s balancer.State) {
-	ac.pickers.set(s.Picker)
 	ac.cc.setState(ac, s.ConnectivityState)
+	ac.pickers.set(s.Picker)
 }
 
 // resolverSide is an activeChannel as its resolver sees it.
