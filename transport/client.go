@@ -34,7 +34,7 @@ type ClientEvents interface {
 	// Draining says that the connection takes no more calls because of a GOAWAY, or because it has run out of stream ids. It may be called
 	// again with another reason.
 	Draining(reason GoAwayReason)
-	// Closed says that the connection is closed. It is called once, with or without Draining before.
+	// Closed says that the connection is closed, before its streams end because of that. It is called once, with or without Draining before.
 	Closed(err error)
 }
 

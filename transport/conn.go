@@ -52,7 +52,7 @@ type role interface {
 	lastIDLocked() uint32
 	// drainedLocked reports whether a draining connection has done all it was kept for.
 	drainedLocked() bool
-	// closed says that the connection was closed; err is why. Called once, by whoever closed it.
+	// closed says that the connection was closed; err is why. Called once, by whoever closed it, before the streams hear of it.
 	closed(err error)
 }
 
@@ -215,10 +215,10 @@ func (c *conn) close(err error, code frame.ErrCode, debug string, linger bool) {
 	c.kill = time.AfterFunc(closeGrace, c.cut)
 	c.clock.stopLocked()
 	c.unlock()
+	c.role.closed(err) // first, so that no call that ends now is made on this connection again
 	for _, s := range streams {
 		s.side.aborted(abort{conn: err})
 	}
-	c.role.closed(err)
 }
 
 // cut closes the network connection without regard to what waits to be written.

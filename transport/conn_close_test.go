@@ -5,6 +5,7 @@ package transport
 import (
 	"errors"
 	"testing"
+	"testing/synctest"
 
 	"google.golang.org/grpc/transport/internal/frame"
 )
@@ -46,4 +47,38 @@ func TestDataBehindCloseIsNotAnsweredByReset(t *testing.T) {
 	if got := s.send.buf[before:]; len(got) > 0 {
 		t.Errorf("DATA behind Close: got the answer %x, want none behind the GOAWAY", got)
 	}
+}
+
+// An endWatch notes how many of its calls were over when it heard of the end of the connection.
+type endWatch struct {
+	noEvents
+	calls []*ClientStream
+	over  int
+}
+
+func (w *endWatch) Closed(error) {
+	for _, s := range w.calls {
+		if s.Status() != nil {
+			w.over++
+		}
+	}
+}
+
+func TestTheEndOfAConnectionIsKnownBeforeItsCallsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _, _ := dialPeer(t, ClientOptions{}, false)
+		w := &endWatch{calls: []*ClientStream{openCall(t, c), openCall(t, c), openCall(t, c)}}
+		c.mu.Lock()
+		c.events = w
+		c.mu.Unlock()
+		c.Close(ErrConnClosing)
+		if w.over > 0 {
+			t.Errorf("got %d calls that were over before, which could be made on it again, want none", w.over)
+		}
+		for i, s := range w.calls {
+			if s.Status() == nil {
+				t.Errorf("call %d: got no status, want one", i)
+			}
+		}
+	})
 }
