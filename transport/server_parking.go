@@ -6,8 +6,9 @@ package transport
 
 // parking is the part of a server's connection that counts handlers. conn.mu guards it.
 type parking struct {
-	running int             // handlers that have not returned
-	queue   []*ServerStream // streams that wait to be handled, and some that were closed meanwhile
+	running  int             // handlers that have not returned
+	queue    []*ServerStream // streams that wait to be handled, and some that were closed meanwhile
+	starting bool            // somebody hands streams of the queue to the handler
 }
 
 // fullLocked reports whether as many streams are open as may be.
@@ -37,28 +38,40 @@ func (t *Server) beginLocked(s *ServerStream) bool {
 	return false
 }
 
-// nextLocked says that a handler has returned. It returns the stream that is to be handled in its place, nil if none waits.
+// nextLocked takes the stream off the queue whose turn has come, nil if there is none.
 func (t *Server) nextLocked() *ServerStream {
-	for len(t.queue) > 0 {
+	for len(t.queue) > 0 && int64(t.running) < int64(t.o.MaxConcurrentStreams) {
 		s := t.queue[0]
 		t.queue[0] = nil
 		if t.queue = t.queue[1:]; s.state != streamClosed {
+			t.running++
 			return s
 		}
 	}
-	t.running--
 	return nil
 }
 
 // Done says that the handler of the stream has returned: another one may begin.
 func (s *ServerStream) Done() {
-	if s.http != nil {
+	if s.http == nil {
+		s.server.handlerReturned()
+	}
+}
+
+// handlerReturned hands the streams to the handler whose turn has come, one by one: it may be done with one at once, and say so before it
+// takes the next.
+func (t *Server) handlerReturned() {
+	t.mu.Lock()
+	defer t.unlock()
+	t.running--
+	if t.starting {
 		return
 	}
-	s.c.mu.Lock()
-	next := s.server.nextLocked()
-	s.c.unlock()
-	if next != nil {
-		s.server.handler.HandleStream(next)
+	t.starting = true
+	for s := t.nextLocked(); s != nil; s = t.nextLocked() {
+		t.mu.Unlock()
+		t.handler.HandleStream(s)
+		t.mu.Lock()
 	}
+	t.starting = false
 }

@@ -32,6 +32,7 @@ func TestStreamsWaitInOrderAndClosedOnesAreLeftOut(t *testing.T) {
 		t.Error("got two handlers, want one")
 	}
 	for i, want := range []*ServerStream{second, third, nil} {
+		srv.running--
 		if got := srv.nextLocked(); got != want {
 			t.Errorf("return of handler %d: got stream %p, want %p", i, got, want)
 		}
@@ -54,5 +55,39 @@ func TestClosedStreamsDoNotPileUp(t *testing.T) {
 	}
 	if got := cap(srv.queue); got > 8*limit {
 		t.Errorf("got memory for %d streams, want at most %d", got, 8*limit)
+	}
+}
+
+// A refuser is done with each stream at once.
+type refuser struct {
+	seen, inside, most int // streams, and how many calls of HandleStream there are at once
+}
+
+func (r *refuser) HandleStream(s *ServerStream) {
+	r.seen++
+	r.inside++
+	r.most = max(r.most, r.inside)
+	s.Done()
+	r.inside--
+}
+
+func (r *refuser) Closed(error) {}
+
+func TestStreamsThatAreRefusedAtOnceAreTakenInALoop(t *testing.T) {
+	const limit = 1000
+	r := new(refuser)
+	srv := &Server{o: ServerOptions{MaxConcurrentStreams: limit}, handler: r}
+	srv.init(new(feedConn), srv, ConnOptions{})
+	var first *ServerStream
+	for range 2 * limit {
+		s, _ := begin(srv)
+		s.c, s.server = &srv.conn, srv
+		if first == nil {
+			first = s
+		}
+	}
+	first.Done()
+	if r.seen != limit || r.most != 1 || srv.running != limit-1 {
+		t.Errorf("got %d streams, %d at once, %d handlers, want %d, 1, %d", r.seen, r.most, srv.running, limit, limit-1)
 	}
 }
