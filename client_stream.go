@@ -80,7 +80,6 @@ type clientStream struct {
 	entered       bool            // the channel counts the RPC
 	retry         retryState
 	hedge         *hedge  // nil unless the service config has a hedging policy for the method
-	verdict       verdict // on the last attempt that failed; of whoever saw it fail
 	first         attempt // the memory of the first attempt
 	memory        *callMemory
 
@@ -94,6 +93,7 @@ type clientStream struct {
 	opened    bool          // the first attempt to open a stream has returned
 	attempt   *attempt      // the current one
 	replacing chan struct{} // closed when it is known which attempt takes its place; nil if that is known
+	verdict   verdict       // on the last attempt that failed
 	committed bool          // the current attempt is the last
 	sent      sentBuffer
 	ended     bool // the client has said that no message follows
@@ -265,13 +265,13 @@ func (cs *clientStream) replace(a *attempt) bool {
 func (cs *clientStream) tryAgain(a *attempt) *attempt {
 	v := cs.retry.judge(a.s)
 	if !v.again {
-		cs.verdict = v
+		cs.note(v)
 		return nil
 	}
 	a.finish(a.s.Status().Err())
 	b, err := cs.openNext(v, nil)
 	if err != nil {
-		cs.verdict.ended = err
+		cs.note(verdict{ended: err})
 		return nil
 	}
 	cs.mu.Lock()
@@ -419,7 +419,7 @@ func (cs *clientStream) RecvMsg(v any) error {
 		case !a.gotReply && cs.replace(a):
 			continue
 		}
-		err = cs.retry.explain(cs.verdict, err)
+		err = cs.explain(err)
 		cs.finish(err)
 		return err
 	}

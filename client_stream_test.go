@@ -373,3 +373,21 @@ func TestCallIsOverWhenItsOptionsAreServed(t *testing.T) {
 		wantEqual(t, "header and OnFinish", fmt.Sprint(header["k"], finished), "[v] true")
 	})
 }
+
+func TestTheEndOfACallWithOneResponseIsSeenFromBothSides(t *testing.T) {
+	lis := serveRaw(t, func(c *rawConn, id uint32) {
+		c.headers(id)
+		c.message(id, "\x0a\x02ok")
+		c.trailers(id, "grpc-status", "14", "grpc-message", "lost")
+	}).lis
+	cc := connect(t, lis)
+	for range 300 { // so that the race detector sees SendMsg and RecvMsg in every order
+		s := openStream(t, cc, &StreamDesc{ClientStreams: true})
+		sent := make(chan error)
+		go func() { sent <- s.SendMsg(text("x")) }()
+		wantStatus(t, "RecvMsg", s.RecvMsg(text("")), "Unavailable: lost")
+		if err := <-sent; err != nil && err != io.EOF {
+			t.Errorf("SendMsg: got %v, want nil or %v", err, io.EOF)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func (h *hedge) unary(m *transport.OutMessage, p payload, reply any) error {
 		return statusOf(cs.parent.Err()).Err()
 	}
 	err := cs.current().awaitReply(reply)
-	return cs.retry.explain(cs.verdict, err)
+	return cs.explain(err)
 }
 
 // start begins the first attempt. It returns when an attempt has a stream, or with the error of the call if none got one.

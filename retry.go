@@ -106,6 +106,21 @@ func (r *retryState) explain(v verdict, err error) error {
 	return fmt.Errorf("max retries exhausted: failed after %d attempts: %w", r.made, err)
 }
 
+// note keeps the verdict on an attempt that none follows.
+func (cs *clientStream) note(v verdict) {
+	cs.mu.Lock()
+	cs.verdict = v
+	cs.mu.Unlock()
+}
+
+// explain makes the error of the last attempt that of the call.
+func (cs *clientStream) explain(err error) error {
+	cs.mu.Lock()
+	v := cs.verdict
+	cs.mu.Unlock()
+	return cs.retry.explain(v, err)
+}
+
 // judge decides what follows the attempt, which was made on a stream and has failed.
 func (r *retryState) judge(s *transport.ClientStream) verdict {
 	if r.refused(s) {
