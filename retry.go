@@ -5,6 +5,7 @@ package grpc
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -26,6 +27,8 @@ const (
 	retryJitter = 0.2
 	// gatheredMessage is the size in bytes up to which messages that are kept are gathered, so that many small ones take little room.
 	gatheredMessage = 1 << 10
+	// maxPushback is what a server can say at most with it, in milliseconds: about 292 years. A larger number means that.
+	maxPushback = math.MaxInt64 / int64(time.Millisecond)
 	// pushbackKey is the trailer in which a server says when to try again, in milliseconds, or with a negative number not to.
 	pushbackKey = "grpc-retry-pushback-ms"
 )
@@ -183,11 +186,11 @@ func pushbackOf(values []string) (delay time.Duration, said, ok bool) {
 	if len(values) == 0 {
 		return 0, false, true
 	}
-	ms, err := strconv.Atoi(values[0])
+	ms, err := strconv.ParseInt(values[0], 10, 64)
 	if err != nil || ms < 0 || len(values) > 1 {
 		return 0, true, false
 	}
-	return time.Duration(ms) * time.Millisecond, true, true
+	return time.Duration(min(ms, maxPushback)) * time.Millisecond, true, true
 }
 
 // A sentBuffer keeps what a call has sent, as long as it may have to be sent again. It is guarded by its call's mutex.

@@ -139,6 +139,9 @@ func TestPushback(t *testing.T) {
 		{[]string{"-1"}, 0, true, false},
 		{[]string{""}, 0, true, false},
 		{[]string{"1.5"}, 0, true, false},
+		{[]string{"9223372036854"}, 9223372036854 * time.Millisecond, true, true},
+		{[]string{"9223372036855"}, 9223372036854 * time.Millisecond, true, true},
+		{[]string{"9223372036854775807"}, 9223372036854 * time.Millisecond, true, true},
 		{[]string{"99999999999999999999"}, 0, true, false},
 		{[]string{"1", "1"}, 0, true, false},
 	} {
