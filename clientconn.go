@@ -56,6 +56,7 @@ type ClientConn struct {
 	state channelState
 	idle  idleness
 	live  atomic.Pointer[activeChannel] // nil while the channel is idle; changed under mu
+	gone  sync.WaitGroup                // live halves that idle mode is ending; none is added once closed is set
 
 	pingSpace atomic.Int64 // nanoseconds that keepalive pings have to be apart because a server said so; 0 if none did
 
@@ -230,8 +231,10 @@ func (cc *ClientConn) checkIdle() {
 	}
 	cc.live.Store(nil)
 	cc.idle.idle()
+	cc.gone.Add(1)
 	cc.mu.Unlock()
 	ac.close(errIdle)
+	cc.gone.Done()
 	cc.mu.Lock()
 	defer cc.mu.Unlock()
 	if cc.live.Load() == nil {
@@ -320,5 +323,6 @@ func (cc *ClientConn) Close() error {
 	if ac != nil {
 		ac.close(ErrClientConnClosing)
 	}
+	cc.gone.Wait()
 	return nil
 }

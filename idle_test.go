@@ -184,3 +184,27 @@ func TestLateReportsOfAnOldLiveHalfDoNotChangeTheState(t *testing.T) {
 		wantEqual(t, "state when the old half has ended", cc.GetState(), connectivity.Ready)
 	})
 }
+
+func TestCloseWaitsForALiveHalfThatIdleModeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, release := slowResolver()
+		defer release()
+		cc := newChannel(t, "slow:///test", WithResolvers(r), WithIdleTimeout(time.Minute))
+		cc.Connect()
+		synctest.Wait()
+		old := cc.live.Load()
+		pass(time.Minute) // the channel is on its way to idle mode, and waits for the resolver
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			if err := cc.Close(); err != nil {
+				t.Errorf("Close: got %v, want nil", err)
+			}
+		}()
+		synctest.Wait()
+		wantEqual(t, "Close returned before the old live half has ended", isClosed(closed), false)
+		release()
+		<-closed
+		wantEqual(t, "the old live half has ended", isClosed(old.queue.Done()), true)
+	})
+}
