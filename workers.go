@@ -99,4 +99,8 @@ func (w *workers) stop() {
 		close(k.next)
 	}
 	w.idle = nil
+	if w.pruner != nil {
+		w.pruner.Stop()
+		w.pruner = nil
+	}
 }

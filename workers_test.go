@@ -119,7 +119,7 @@ func TestStoppedWorkersEnd(t *testing.T) {
 			wantEqual(t, "ended", k.ended(), true)
 		}
 		wantEqual(t, "rest after stop", w.rest(new(worker)), false)
-		pass(2 * idleWorker) // the pruner finds nothing
+		wantEqual(t, "there is a pruner", w.prunes(), false)
 		wantEqual(t, "idle workers", w.idleNow(), 0)
 	})
 }
