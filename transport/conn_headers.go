@@ -4,7 +4,9 @@
 package transport
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -25,6 +27,7 @@ const (
 type openBlock struct {
 	id     uint32 // 0 if there is none
 	end    bool   // END_STREAM came with its HEADERS
+	loop   bool   // its HEADERS say that the stream depends on itself
 	frames uint64 // CONTINUATION frames so far
 	empty  int    // those of them that were empty
 	bytes  []byte // of the block so far
@@ -56,15 +59,13 @@ func (c *conn) onHeaders(h frame.Header) error {
 	if err != nil {
 		return err
 	}
-	if dependency == h.StreamID {
-		return faultf(frame.ProtocolError, "stream %d depends on itself", h.StreamID)
-	}
-	end := h.Flags.Has(frame.EndStream)
+	b := openBlock{id: h.StreamID, end: h.Flags.Has(frame.EndStream), loop: dependency == h.StreamID, bytes: fragment}
 	if h.Flags.Has(frame.EndHeaders) {
-		return c.onBlock(h.StreamID, fragment, end)
+		return c.onBlock(&b)
 	}
 	_ = c.nc.SetReadDeadline(time.Now().Add(maxBlockTime)) // a net.Conn without deadlines has no limit of time
-	c.read.block = openBlock{id: h.StreamID, end: end, bytes: append([]byte(nil), fragment...)}
+	b.bytes = bytes.Clone(fragment)
+	c.read.block = b
 	return nil
 }
 
@@ -88,7 +89,7 @@ func (c *conn) onContinuation(h frame.Header) error {
 	done := *b
 	*b = openBlock{}
 	_ = c.nc.SetReadDeadline(time.Time{})
-	return c.onBlock(done.id, done.bytes, done.end)
+	return c.onBlock(&done)
 }
 
 // countContinuation checks a CONTINUATION frame against the limits of its block.
@@ -105,13 +106,16 @@ func (c *conn) countContinuation(h frame.Header) error {
 	return d.checkSize(b.id, len(b.bytes)+h.Length)
 }
 
-// onBlock takes a complete header block.
-func (c *conn) onBlock(id uint32, block []byte, end bool) error {
-	hd, tooLarge, err := c.read.blocks.decode(block)
+// onBlock takes a complete header block. It is decoded in any case, so that the tables of both ends stay alike.
+func (c *conn) onBlock(b *openBlock) error {
+	hd, tooLarge, err := c.read.blocks.decode(b.bytes)
 	if err != nil {
 		return err
 	}
-	return c.role.headers(id, hd, tooLarge, end)
+	if b.loop { // an error of the stream alone (RFC 7540 §5.3.1)
+		hd = &head{parsed: parsed{malformed: fmt.Sprintf("stream %d depends on itself", b.id)}}
+	}
+	return c.role.headers(b.id, hd, tooLarge, b.end)
 }
 
 // lateBlock turns the error of a read whose deadline has passed within a header block into what it means.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc/codes"
 )
 
 // wantGoAway fails the test unless the server has said this.
@@ -111,5 +113,54 @@ func TestBlockMustBeCompleteInTime(t *testing.T) {
 		}
 		wantGoAway(t, said, "ENHANCE_YOUR_CALM: header block of stream 3 is not complete after 10s")
 		s.Done()
+	})
+}
+
+func TestStreamThatDependsOnItselfIsRefusedAlone(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		cut  int // bytes of the block that come in CONTINUATION
+	}{{"in one frame", 0}, {"in two frames", 5}} {
+		t.Run(tt.name, func(t *testing.T) {
+			inBubble(t, ServerOptions{}, func(c *rawClient) {
+				b := c.block("key", "value") // enters the table, which the next block refers to
+				c.do(c.WriteHeaders(http2.HeadersFrameParam{
+					StreamID: 1, BlockFragment: b[:len(b)-tt.cut], EndHeaders: tt.cut == 0, Priority: http2.PriorityParam{StreamDep: 1},
+				}))
+				if tt.cut > 0 {
+					c.do(c.WriteContinuation(1, true, b[len(b)-tt.cut:]))
+				}
+				if f := c.until(http2.FrameRSTStream).(*http2.RSTStreamFrame); f.StreamID != 1 || f.ErrCode != http2.ErrCodeProtocol {
+					t.Errorf("got %v on stream %d, want PROTOCOL_ERROR on 1", f.ErrCode, f.StreamID)
+				}
+				c.do(c.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: c.block("key", "value"), EndHeaders: true, EndStream: true}))
+				s := <-c.streams
+				if got := fmt.Sprint(s.Metadata()["key"]); s.id != 3 || got != "[value]" {
+					t.Errorf("got stream %d with the key %s, want 3 with [value]", s.id, got)
+				}
+				_ = s.Finish(nil, nil)
+				s.Done()
+			})
+		})
+	}
+}
+
+func TestResponseThatDependsOnItselfFailsItsCallAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, ClientOptions{}, false)
+		s, other := openCall(t, c), openCall(t, c)
+		p.take()
+		p.say(func(f *http2.Framer) error {
+			return f.WriteHeaders(http2.HeadersFrameParam{
+				StreamID: 1, BlockFragment: []byte{0x88}, EndHeaders: true, Priority: http2.PriorityParam{StreamDep: 1},
+			})
+		})
+		p.want("0s RST_STREAM 1 PROTOCOL_ERROR")
+		if got := s.Status(); got.Code() != codes.Internal || got.Message() != "stream 1 depends on itself" {
+			t.Errorf("got %v, want Internal: stream 1 depends on itself", got)
+		}
+		if got := other.Status(); got != nil {
+			t.Errorf("the other call: got %v, want it to go on", got)
+		}
 	})
 }

@@ -126,10 +126,6 @@ func TestFramesInAnOrderThatEndsTheConnection(t *testing.T) {
 		{"continuation-behind-the-end", func(p *peer) { p.open(1, unary); p.do(p.WriteContinuation(1, true, nil)) }, goAway(protocolError)},
 		{"data-with-more-padding-than-bytes", func(p *peer) { p.open(1, chat); p.frame(http2.FrameData, 8, 1, 5, 0, 0) }, goAway(protocolError)},
 		{"padded-data-of-0-bytes", func(p *peer) { p.open(1, chat); p.frame(http2.FrameData, 8, 1) }, goAway(sizeError)},
-		{"headers-that-depend-on-themselves", func(p *peer) {
-			p.do(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.block(request(unary)...), EndHeaders: true,
-				Priority: http2.PriorityParam{StreamDep: 1}}))
-		}, goAway(protocolError)},
 		{"initial-window-overflow", func(p *peer) {
 			p.open(1, chat)
 			p.do(p.WriteWindowUpdate(1, 1<<31-1-65535))
@@ -169,6 +165,10 @@ func TestFramesThatEndAStream(t *testing.T) {
 		{"priority-of-4-bytes", open(func(p *peer) { p.frame(http2.FramePriority, 0, 1, make([]byte, 4)...) }), resets(1, sizeError)},
 		{"priority-of-6-bytes", open(func(p *peer) { p.frame(http2.FramePriority, 0, 1, make([]byte, 6)...) }), resets(1, sizeError)},
 		{"priority-on-itself", open(func(p *peer) { p.do(p.WritePriority(1, http2.PriorityParam{StreamDep: 1})) }), resets(1, protocolError)},
+		{"headers-that-depend-on-themselves", func(p *peer) {
+			p.do(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: p.block(request(unary)...), EndHeaders: true,
+				Priority: http2.PriorityParam{StreamDep: 1}}))
+		}, resets(1, protocolError)},
 		{"data-behind-the-end", open(func(p *peer) { p.data(1, true, nil); p.data(1, true, nil) }), func(p *peer) {
 			a := p.answer(1) // the handler may have been faster
 			if !a.reset && a.status() != "0" || a.reset && a.code != streamClosed {
