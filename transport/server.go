@@ -218,6 +218,8 @@ func (t *Server) requestTrailers(s *stream, h *head, end bool) error {
 		t.abort(s, frame.ProtocolError, "HEADERS in the middle of a stream")
 	case h.trailerFault() != "":
 		t.abort(s, frame.ProtocolError, h.trailerFault())
+	case s.expect > 0:
+		t.abort(s, frame.ProtocolError, "content-length does not match the data")
 	default:
 		t.peerEnded(s)
 	}
@@ -229,7 +231,7 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	switch why := h.requestFault(); {
 	case tooLarge:
 		return t.refuse(id, frame.SizeError)
-	case why != "":
+	case why != "", end && h.length() > 0: // RFC 9113 §8.1.1
 		return t.refuse(id, frame.ProtocolError)
 	}
 	s, bad := t.newStream(id, h)

@@ -65,6 +65,11 @@ func TestFieldsThatMakeARequestMalformed(t *testing.T) {
 			p.data(1, true, message(&pb.Request{Payload: []byte("x")}))
 		}, resets(1, protocolError)})
 	}
+	rows = append(rows, row{"content-length-without-content", func(p *peer) { p.headers(1, true, request(unary, "content-length", "5")...) }, resets(1, protocolError)})
+	rows = append(rows, row{"content-length-without-content-but-trailers", func(p *peer) {
+		p.headers(1, false, request(unary, "content-length", "5")...)
+		p.headers(1, true, "key", "value")
+	}, resets(1, protocolError)})
 	newTarget(t).run(t, rows)
 }
 
