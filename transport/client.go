@@ -371,6 +371,9 @@ func (t *Client) lastIDLocked() uint32 { return 0 }
 // drainedLocked implements role.
 func (t *Client) drainedLocked() bool { return true }
 
+// peerName implements role.
+func (t *Client) peerName() string { return "server" }
+
 // readError implements role.
 func (t *Client) readError(err error) error {
 	if !t.isSettled {

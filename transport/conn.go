@@ -35,6 +35,8 @@ type role interface {
 	settingFault(s frame.Setting) string
 	// settings says that a SETTINGS frame was applied; maxStreams is what it said of SETTINGS_MAX_CONCURRENT_STREAMS, or -1.
 	settings(maxStreams int64)
+	// peerName returns what the other end is called in errors.
+	peerName() string
 	// readError makes the error of a connection that cannot be read any more.
 	readError(err error) error
 	peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) error

@@ -377,7 +377,7 @@ func (c *conn) retireWriter() {
 
 // closeForWrite ends the connection because it cannot be written to.
 func (c *conn) closeForWrite(err error) {
-	c.close(connectionErrorf(true, err, "%v", err), frame.NoError, "", false)
+	c.close(connectionErrorf(true, err, "error writing to %s: %v", c.role.peerName(), err), frame.NoError, "", false)
 }
 
 // finishWriting ends the writing half of the socket, or all of it if nobody shall linger.

@@ -392,6 +392,9 @@ func (t *Server) lastIDLocked() uint32 { return t.lastID }
 // drainedLocked implements role.
 func (t *Server) drainedLocked() bool { return t.drain == drainFinal }
 
+// peerName implements role.
+func (t *Server) peerName() string { return "client" }
+
 // readError implements role.
 func (t *Server) readError(err error) error {
 	if !t.read.settled {

@@ -1,0 +1,80 @@
+// Tests of the write goroutine: batches without anything in them, and connections that cannot be written to.
+
+package transport
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc/codes"
+)
+
+// A watchedConn counts writes of nothing, and cannot be written to once it is broken.
+type watchedConn struct {
+	net.Conn
+	empty  atomic.Int32
+	broken atomic.Bool
+}
+
+func (c *watchedConn) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		c.empty.Add(1)
+		return 0, nil
+	}
+	if c.broken.Load() {
+		return 0, errors.New("broken pipe")
+	}
+	return c.Conn.Write(p)
+}
+
+func TestCallsOfAClientThatCannotWriteSaySo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, far := newPeer(t, false)
+		nc := &watchedConn{Conn: far}
+		go func() { _, _ = io.Copy(io.Discard, p.nc) }()                   // ends with the connection
+		go p.say(func(f *http2.Framer) error { return f.WriteSettings() }) // ends when the client has read it
+		c, err := NewClient(context.Background(), nc, ClientOptions{}, noEvents{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		nc.broken.Store(true)
+		s := openCall(t, c)
+		<-c.Done()
+		if st := s.Status(); st.Code() != codes.Unavailable || st.Message() != "error writing to server: broken pipe" {
+			t.Errorf("got %v, want Unavailable: error writing to server: broken pipe", st)
+		}
+	})
+}
+
+func TestServerThatCannotWriteSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, far := newPeer(t, false)
+		nc := &watchedConn{Conn: far}
+		go p.listen() // ends with the connection
+		go func() {   // ends when the server has read it
+			_, _ = io.WriteString(p.nc, http2.ClientPreface)
+			p.say(func(f *http2.Framer) error { return f.WriteSettings() })
+		}()
+		k := new(streamKeeper)
+		s, err := NewServer(nc, ServerOptions{Context: context.Background()}, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go s.Serve() // ends with the connection
+		synctest.Wait()
+		nc.broken.Store(true)
+		s.Drain("")
+		<-s.Done()
+		if want := `connection error: desc = "error writing to client: broken pipe"`; len(k.ends) != 1 || k.ends[0] != want {
+			t.Errorf("got %q, want %q", k.ends, want)
+		}
+	})
+}
