@@ -34,6 +34,31 @@ func (c *watchedConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+func TestBatchOfNothingIsNotWritten(t *testing.T) {
+	nc := new(watchedConn)
+	c := new(Client)
+	c.init(nc, c, ConnOptions{})
+	s := new(ClientStream)
+	s.init(c, s.deadline, 0)
+	m := NewOutMessage()
+	m.SetPayload(false, []byte("message"))
+	defer m.Free()
+	s.out.push(m)
+	s.linkLocked()
+	c.send.initial = 0 // by SETTINGS
+	if !c.hasWorkLocked() {
+		t.Fatal("got no work, want some, as it seems")
+	}
+	b := new(batch)
+	c.gatherLocked(b)
+	if err := c.write(b); err != nil || nc.empty.Load() > 0 {
+		t.Errorf("got %v, %d writes of nothing, want none", err, nc.empty.Load())
+	}
+	if c.hasWorkLocked() {
+		t.Error("got work, want none before the window grows")
+	}
+}
+
 func TestCallsOfAClientThatCannotWriteSaySo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, far := newPeer(t, false)
