@@ -391,7 +391,7 @@ func (o MaxHeaderListSizeDialOption) apply(do *dialOptions) {
 }
 
 // WithMaxHeaderListSize returns an option that sets how large a header list is accepted, in bytes by the measure of RFC 9113 §6.5.2:
-// 16 MiB by default.
+// 16 MiB by default. The server is told: a response that has more is not sent, and its call fails.
 func WithMaxHeaderListSize(s uint32) DialOption {
 	return MaxHeaderListSizeDialOption{MaxHeaderListSize: s}
 }

@@ -316,7 +316,7 @@ func (o MaxHeaderListSizeServerOption) apply(so *serverOptions) {
 }
 
 // MaxHeaderListSize returns an option that sets how large a header list is accepted, in bytes by the measure of RFC 9113 §6.5.2: 16 MiB
-// by default.
+// by default. Clients are told: a call that has more fails on their side.
 func MaxHeaderListSize(s uint32) ServerOption {
 	return MaxHeaderListSizeServerOption{MaxHeaderListSize: s}
 }

@@ -17,7 +17,8 @@ const (
 	defaultConnWindow = 1 << 20
 	// defaultBufferSize is the size of the read and write buffers, in bytes.
 	defaultBufferSize = 32 << 10
-	// defaultMaxHeaderListSize is the largest header list, in bytes by the measure of RFC 9113 §6.5.2, that is accepted.
+	// defaultMaxHeaderListSize is the largest header list, in bytes by the measure of RFC 9113 §6.5.2, that is accepted. The peer is told, so
+	// that a call that has more fails on its side, and not the connection on this one.
 	defaultMaxHeaderListSize = 16 << 20
 )
 
@@ -30,7 +31,7 @@ type ConnOptions struct {
 	ConnWindow        int64          // bytes; the initial window of the connection; 0 means 1 MiB
 	StaticWindows     bool           // keeps the windows from growing with what the link can carry
 	StallTimeout      time.Duration  // how long writing may make no progress before the connection is closed; 0 means 20 seconds
-	MaxHeaderListSize *uint32        // bytes; the largest header list that is accepted; nil means 16 MiB, which the peer is not told
+	MaxHeaderListSize *uint32        // bytes; the largest header list that is accepted; nil means 16 MiB
 }
 
 // setDefaults replaces zero values.
@@ -63,12 +64,9 @@ func (o *ConnOptions) maxHeaderList() uint64 {
 
 // settings returns what the options mean to the peer.
 func (o *ConnOptions) settings() []frame.Setting {
-	s := []frame.Setting{{ID: frame.MaxFrameSize, Value: maxFrameSize}}
+	s := []frame.Setting{{ID: frame.MaxFrameSize, Value: maxFrameSize}, {ID: frame.MaxHeaderListSize, Value: uint32(o.maxHeaderList())}}
 	if o.StreamWindow != frame.DefaultWindow {
 		s = append(s, frame.Setting{ID: frame.InitialWindowSize, Value: uint32(o.StreamWindow)})
-	}
-	if o.MaxHeaderListSize != nil {
-		s = append(s, frame.Setting{ID: frame.MaxHeaderListSize, Value: *o.MaxHeaderListSize})
 	}
 	return s
 }

@@ -168,5 +168,6 @@ func TestSettingsOfTheServer(t *testing.T) {
 		settings = append(settings, s.String())
 		return nil
 	})
-	equal(t, strings.Join(settings, " "), differ{"larger-frames", "[MAX_FRAME_SIZE = 1048576]"}.or(t, "[MAX_FRAME_SIZE = 16384]"))
+	equal(t, settings[0], differ{"larger-frames", "[MAX_FRAME_SIZE = 1048576]"}.or(t, "[MAX_FRAME_SIZE = 16384]"))
+	equal(t, strings.Join(settings[1:], " "), differ{"header-list-limit-is-told", "[MAX_HEADER_LIST_SIZE = 16777216]"}.or(t, ""))
 }
