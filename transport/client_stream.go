@@ -54,9 +54,6 @@ func (s *ClientStream) init(t *Client, deadline time.Time, maxMessageSize int) {
 	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, maxMessageSize, &t.link
 }
 
-// Client returns the connection of the stream, nil before it was opened.
-func (s *ClientStream) Client() *Client { return s.client }
-
 // Write sends a message, whose reference it takes over, and with last says that no other follows. It blocks while too much of the
 // stream waits to be written. The error says only that the stream is over: Status says why.
 func (s *ClientStream) Write(m *OutMessage, last bool) error { return s.write(m, last) }
@@ -185,13 +182,6 @@ func (s *ClientStream) Unprocessed() bool {
 	s.recv.mu.Lock()
 	defer s.recv.mu.Unlock()
 	return s.unprocessed
-}
-
-// TrailersOnly reports whether the call is over and the server answered with a status alone.
-func (s *ClientStream) TrailersOnly() bool {
-	s.recv.mu.Lock()
-	defer s.recv.mu.Unlock()
-	return s.header == nil && s.trailer != nil
 }
 
 // Cancel ends the call with the status st, unless it is over already, and tells the server.

@@ -113,9 +113,6 @@ func (r *Reader) NextIsBuffered(id uint32) bool {
 // BufferedLen returns how many bytes are buffered of this and the following frames.
 func (r *Reader) BufferedLen() int { return r.w - r.r }
 
-// Left returns how many bytes of the payload were not consumed yet.
-func (r *Reader) Left() int { return r.left }
-
 // Payload consumes the rest of the payload. The bytes are valid until the next call.
 func (r *Reader) Payload() ([]byte, error) {
 	n := r.left
@@ -194,7 +191,7 @@ func (r *Reader) ReadRaw(p []byte) error {
 	return nil
 }
 
-// Fill reads until at least min(n, Left()) bytes of the payload are buffered. n is at most DefaultMaxSize.
+// Fill reads until at least n bytes of the payload, or the rest of it, are buffered. n is at most DefaultMaxSize.
 func (r *Reader) Fill(n int) error { return r.buffer(min(n, r.left)) }
 
 // Discard skips the rest of the payload.

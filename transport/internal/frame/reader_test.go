@@ -117,18 +117,18 @@ var ways = []struct {
 }{
 	{"Payload", (*Reader).Payload},
 	{"ReadFull", func(r *Reader) ([]byte, error) {
-		p := make([]byte, r.Left())
+		p := make([]byte, r.left)
 		return p, r.ReadFull(p)
 	}},
 	{"Fill and Buffered", func(r *Reader) (p []byte, err error) {
-		for r.Left() > 0 && err == nil {
+		for r.left > 0 && err == nil {
 			err = r.Fill(1)
 			p = append(p, r.Buffered()...)
 		}
 		return p, err
 	}},
 	{"ReadFull in parts, then Payload", func(r *Reader) ([]byte, error) {
-		p := make([]byte, r.Left()/2)
+		p := make([]byte, r.left/2)
 		if err := r.ReadFull(p); err != nil {
 			return nil, err
 		}
@@ -136,7 +136,7 @@ var ways = []struct {
 		return append(p, rest...), err
 	}},
 	{"Fill of up to 100 bytes, Buffered, ReadFull", func(r *Reader) ([]byte, error) {
-		p := make([]byte, r.Left())
+		p := make([]byte, r.left)
 		if err := r.Fill(100); err != nil {
 			return nil, err
 		}
@@ -227,8 +227,8 @@ func TestReaderSkipsWhatWasNotConsumed(t *testing.T) {
 			if _, err := r.Next(); err != nil {
 				t.Fatal(err)
 			}
-			if err := r.ReadFull(make([]byte, taken)); err != nil || r.Left() != 50000-taken {
-				t.Fatalf("ReadFull of %d: got %v, Left %d, want %d left", taken, err, r.Left(), 50000-taken)
+			if err := r.ReadFull(make([]byte, taken)); err != nil || r.left != 50000-taken {
+				t.Fatalf("ReadFull of %d: got %v, left %d, want %d left", taken, err, r.left, 50000-taken)
 			}
 			if h, err := r.Next(); err != nil || h.Type != Ping {
 				t.Errorf("Next behind %d of 50000 bytes, read ahead %d: got %v, %v, want PING", taken, size, h, err)
@@ -255,7 +255,7 @@ func TestReaderWithoutReadAheadAsksForNoMoreThanTheFrame(t *testing.T) {
 		"Payload": func(r *Reader) error { _, err := r.Payload(); return err },
 		"Discard": (*Reader).Discard,
 		"Buffered": func(r *Reader) (err error) {
-			for r.Left() > 0 && err == nil {
+			for r.left > 0 && err == nil {
 				err = r.Fill(1)
 				r.Buffered()
 			}
@@ -368,8 +368,8 @@ func TestReadFullReadsPastTheBuffer(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := make([]byte, 5000)
-	if err := r.ReadFull(p); err != nil || !bytes.Equal(p, data(5000)) || r.Left() != 0 || r.BufferedLen() != 0 {
-		t.Errorf("ReadFull: got %v, right bytes %v, %d left, %d buffered", err, bytes.Equal(p, data(5000)), r.Left(), r.BufferedLen())
+	if err := r.ReadFull(p); err != nil || !bytes.Equal(p, data(5000)) || r.left != 0 || r.BufferedLen() != 0 {
+		t.Errorf("ReadFull: got %v, right bytes %v, %d left, %d buffered", err, bytes.Equal(p, data(5000)), r.left, r.BufferedLen())
 	}
 	if want := []int{1000, 5000 - (1000 - HeaderLen)}; !slices.Equal(src.asked, want) {
 		t.Errorf("got reads of %v bytes, want %v: the rest goes straight to its place", src.asked, want)
