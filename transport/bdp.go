@@ -19,6 +19,9 @@ const (
 	// pingBytes and pingEvery are how much data must arrive, and how much time pass, between two PINGs that time the round trip.
 	pingBytes = 64 << 10
 	pingEvery = 10 * time.Millisecond
+	// rttAge is the time in which the shortest round trip that is known comes to count twice as long, in case that the network has
+	// changed. Longer ones tell nothing: a PING also waits behind data that has a window.
+	rttAge = 10 * time.Minute
 )
 
 // linkPing is the payload of the PING that times the round trip.
@@ -30,10 +33,11 @@ type link struct {
 	fixed  bool         // windows keep their size; immutable
 	start  time.Time    // origin of now; immutable
 	window atomic.Int64 // bytes; the largest window that a stream has earned
-	rtt    atomic.Int64 // nanoseconds; the smoothed round trip, 0 as long as it is not known
+	rtt    atomic.Int64 // nanoseconds; the shortest round trip lately, 0 as long as it is not known
 
-	since    int64 // bytes of DATA since the last PING
-	timing   bool  // the PING was not acknowledged
+	since    int64         // bytes of DATA since the last PING
+	timing   bool          // the PING was not acknowledged
+	timed    time.Duration // when the last one was
 	pingSent time.Duration
 }
 
@@ -66,11 +70,13 @@ func (l *link) acked() {
 		return
 	}
 	l.timing = false
-	trip := int64(l.now() - l.pingSent)
-	if old := l.rtt.Load(); old != 0 {
-		trip = old + (trip-old)/8 // as TCP smooths it (RFC 6298 §2)
+	now := l.now()
+	trip := now - l.pingSent
+	if old := time.Duration(l.rtt.Load()); old != 0 {
+		trip = min(trip, old+time.Duration(float64(old)*float64(now-l.timed)/float64(rttAge)))
 	}
-	l.rtt.Store(max(trip, 1))
+	l.timed = now
+	l.rtt.Store(int64(max(trip, 1)))
 }
 
 // earned notes that a stream has come to need a window of size bytes.

@@ -15,15 +15,15 @@ import (
 // pass lets time pass. It is called in a bubble of synctest only.
 func pass(d time.Duration) { <-time.After(d) }
 
-func TestRoundTripIsTimed(t *testing.T) {
+func TestShortestRoundTripIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l link
 		l.init(65535, false)
 		for i, tt := range []struct{ trip, want time.Duration }{
-			{80 * time.Millisecond, 80 * time.Millisecond}, // the first one as it is
-			{160 * time.Millisecond, 90 * time.Millisecond},
-			{10 * time.Millisecond, 80 * time.Millisecond},
-			{80 * time.Millisecond, 80 * time.Millisecond},
+			{60 * time.Millisecond, 60 * time.Millisecond},
+			{590 * time.Millisecond, 60060 * time.Microsecond}, // 600 ms later, a thousandth of rttAge
+			{30 * time.Millisecond, 30 * time.Millisecond},
+			{10 * time.Minute, 60*time.Millisecond + 500*time.Nanosecond}, // and the 10 ms between two PINGs
 		} {
 			if !l.received(pingBytes) {
 				t.Fatalf("trip %d: no PING after %d bytes", i, pingBytes)
@@ -35,7 +35,7 @@ func TestRoundTripIsTimed(t *testing.T) {
 			l.acked()
 			l.since = 0
 			if got := time.Duration(l.rtt.Load()); got != tt.want {
-				t.Errorf("trip %d of %v: got %v smoothed, want %v", i, tt.trip, got, tt.want)
+				t.Errorf("trip %d of %v: got %v, want %v", i, tt.trip, got, tt.want)
 			}
 			l.acked() // not asked for
 			if got := time.Duration(l.rtt.Load()); got != tt.want {

@@ -104,6 +104,7 @@ type recvQueue struct {
 	prefix   [PrefixLen]byte
 	got      int   // bytes of the arriving message that are there, prefix included
 	size     int   // bytes of the arriving message, once its prefix is there
+	coming   int   // bytes of the arriving frame that are not there yet, which the window has paid for
 	filling  bool  // the read goroutine reads from the socket into tail
 	reading  bool  // the reader uses a message in head
 	ended    bool  // nothing more will come
@@ -123,8 +124,12 @@ var errQueueEnded = errors.New("data behind the end of the stream")
 func (q *recvQueue) arrive(n, padding int) (increment uint32, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if err := q.arriveLocked(n); err != nil || padding == 0 {
+	if err := q.arriveLocked(n); err != nil {
 		return 0, err
+	}
+	q.coming = n - padding
+	if padding == 0 {
+		return 0, nil
 	}
 	q.window.consume(int64(padding))
 	return q.window.renew(), nil
@@ -144,6 +149,7 @@ func (q *recvQueue) arriveWhole(p []byte) (increment uint32, wake bool, err erro
 	if err := q.arriveLocked(len(p)); err != nil {
 		return 0, false, err
 	}
+	q.coming = len(p)
 	q.putLocked(p, 0)
 	return q.askLocked(), q.mustWakeLocked(), nil
 }
@@ -166,6 +172,7 @@ func (q *recvQueue) put(p []byte, left int) (increment uint32, wake bool) {
 }
 
 func (q *recvQueue) putLocked(p []byte, left int) {
+	q.coming = max(q.coming-len(p), 0)
 	for len(p) > 0 && q.err == nil && !q.closed {
 		if q.got < PrefixLen {
 			n := copy(q.prefix[q.got:], p)
@@ -250,6 +257,7 @@ func (q *recvQueue) commit(n int) (increment uint32, wake bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.filling = false
+	q.coming = max(q.coming-n, 0)
 	q.advanceLocked(n)
 	if q.closed {
 		q.dropLocked()
@@ -263,7 +271,7 @@ func (q *recvQueue) askLocked() uint32 {
 	if q.waiting == forNothing || q.got < PrefixLen {
 		return 0
 	}
-	return q.window.need(int64(q.size - q.got))
+	return q.window.need(int64(q.size - q.got - q.coming))
 }
 
 // end says that nothing more will come; err is what the reader gets after the last message. If the peer has ended the stream within a
