@@ -267,7 +267,7 @@ func (a *attempt) take(m transport.InMessage, err error, v any) error {
 func (a *attempt) seeTrailer() {
 	if a.obs != nil {
 		if md := a.s.Trailer(); md != nil {
-			a.obs.inTrailer(md.Copy(), 0)
+			a.obs.inTrailer(md.Copy(), a.s.TrailerLen())
 		}
 	}
 }
@@ -296,7 +296,7 @@ func (a *attempt) seeHeader() {
 	}
 	if a.obs != nil {
 		md, _ := a.s.Header()
-		a.obs.inHeader(&headerEvent{md: md.Copy(), compression: name})
+		a.obs.inHeader(&headerEvent{md: md.Copy(), compression: name, wireLength: a.s.HeaderLen()})
 	}
 }
 

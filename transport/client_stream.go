@@ -170,6 +170,22 @@ func (s *ClientStream) Trailer() metadata.MD {
 	return s.trailer.metadata()
 }
 
+// HeaderLen returns the size in bytes of the response's header block as it came, 0 if there is none (yet).
+func (s *ClientStream) HeaderLen() int { return s.codedLen(&s.header) }
+
+// TrailerLen is HeaderLen for the trailers.
+func (s *ClientStream) TrailerLen() int { return s.codedLen(&s.trailer) }
+
+// codedLen returns the size of a block that recv.mu guards.
+func (s *ClientStream) codedLen(h **head) int {
+	s.recv.mu.Lock()
+	defer s.recv.mu.Unlock()
+	if *h == nil {
+		return 0
+	}
+	return (*h).coded
+}
+
 // Status returns how the call ended, nil as long as it has not.
 func (s *ClientStream) Status() *status.Status {
 	s.recv.mu.Lock()

@@ -31,6 +31,7 @@ type parsed struct {
 	grpcStatus, grpcMessage, contentLength                          string
 	fields                                                          []hpack.HeaderField // metadata, in order of arrival
 	size                                                            uint64              // bytes, by the measure of RFC 9113 §6.5.2
+	coded                                                           int                 // bytes of the block as it came
 	hasStatus                                                       bool
 	hasTimeout                                                      bool // an empty grpc-timeout is malformed, none is not
 	hosts                                                           int

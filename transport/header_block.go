@@ -156,6 +156,7 @@ func (d *blockDecoder) decode(block []byte) (h *head, tooLarge bool, err error) 
 			return nil, false, err
 		}
 		base = d.cur
+		base.coded = n
 		if n <= maxCachedBlockLen && base.size <= maxCachedList && !d.tooLarge {
 			if d.cache == nil || len(d.cache) >= maxCachedBlocks {
 				d.cache = make(map[string]*head)
@@ -221,6 +222,7 @@ func (d *blockDecoder) end() (h *head, tooLarge bool, err error) {
 		return nil, false, &frame.Error{Code: frame.CompressionError, Text: "header block: " + err.Error()}
 	}
 	h, tooLarge = d.cur, d.tooLarge
+	h.coded = d.length
 	d.held = max(0, int(h.size)-listPerByte*d.length-freeList)
 	d.cur, d.tooLarge = nil, false
 	return h, tooLarge, nil

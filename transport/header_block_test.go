@@ -42,7 +42,7 @@ func newPlainDecoder(maxList uint64) *plainDecoder {
 }
 
 func (d *plainDecoder) decode(block []byte) (p parsed, tooLarge bool, err error) {
-	d.cur, d.tooLarge, d.length = parsed{}, false, len(block)
+	d.cur, d.tooLarge, d.length = parsed{coded: len(block)}, false, len(block)
 	d.hp.SetEmitEnabled(true)
 	lead, late := sizeUpdates(block)
 	if late {

@@ -27,13 +27,12 @@ var ErrIllegalHeaderWrite = errors.New("transport: SendHeader called multiple ti
 // A ServerStream is one call. One goroutine at a time may send, and one may receive; the other methods may be called by anybody.
 type ServerStream struct {
 	stream
-	server    *Server   // nil for calls of net/http
-	http      *exchange // nil for others
-	req       *head
-	headerLen int
-	held      int // bytes that count for Server.held
-	ctx       serverContext
-	call      CallValues // the call as the package above sees it; nil if it sees none
+	server *Server   // nil for calls of net/http
+	http   *exchange // nil for others
+	req    *head
+	held   int // bytes that count for Server.held
+	ctx    serverContext
+	call   CallValues // the call as the package above sees it; nil if it sees none
 
 	mu           sync.Mutex // guards the fields below
 	header       metadata.MD
@@ -76,7 +75,7 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 	if bad != nil {
 		return nil, bad
 	}
-	s := &ServerStream{server: t, req: h, headerLen: t.read.blocks.length, held: t.read.blocks.held}
+	s := &ServerStream{server: t, req: h, held: t.read.blocks.held}
 	s.c, s.id, s.side = &t.conn, id, s
 	s.takesMessages, s.expect = true, h.length()
 	s.recv.pool, s.recv.limit, s.recv.link = t.opts.Pool, t.o.MaxMessageSize, &t.link
@@ -126,8 +125,8 @@ func (s *ServerStream) Peer() *peer.Peer {
 	return s.server.o.Peer
 }
 
-// HeaderLen returns the size in bytes of the request's header block as it came.
-func (s *ServerStream) HeaderLen() int { return s.headerLen }
+// HeaderLen returns the size in bytes of the request's header block as it came; of net/http, 0.
+func (s *ServerStream) HeaderLen() int { return s.req.coded }
 
 // Recv blocks for the next message, which is valid until Release. The error is io.EOF at the end of the request,
 // io.ErrUnexpectedEOF if that is within a message, MessageTooLarge, or that of the context.
