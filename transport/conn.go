@@ -24,8 +24,9 @@ const (
 	connClosed             // no streams; the last bytes are on their way
 )
 
-// A role is what differs between the ends of a connection. The methods are called by the read goroutine, without locks, except
-// for removedLocked and closed. An error ends the connection.
+// A role is what differs between the ends of a connection. Those of its methods whose names end in Locked are called by anybody who holds
+// conn.mu; peerName, pingError and closed by anybody, without locks; the others by the read goroutine alone, without locks but for
+// settingFault. An error that a method returns ends the connection, but for those that readError and pingError make.
 type role interface {
 	// headers takes a complete header block, which is cut off if tooLarge.
 	headers(id uint32, h *head, tooLarge, end bool) error

@@ -1,5 +1,7 @@
-// The read goroutine of a connection: frame by frame, each to its handler. It never writes to the socket and never waits for the
-// write goroutine, except while too much of what the peer has caused waits to be written.
+// The read goroutine of a connection: frame by frame, each to its handler. It never waits for the socket to take something: what it has to
+// say is left to the write goroutine, but for the answer to a call that is refused while it is handed to the handler, of which it writes as
+// much as the socket has room for. It never waits for the write goroutine either, except while too much of what the peer has caused waits
+// to be written.
 
 package transport
 

@@ -27,12 +27,13 @@
 //	recvQueue.mu       what a stream has received, its inbound window, response headers and status
 //	ServerStream.mu    headers and trailers that a handler sets
 //
-// Lock order: the mutex of a call in package grpc, conn.mu, recvQueue.mu; ServerStream.mu and callctx.Context's stand alone. Nothing blocks
+// Lock order: the mutex of a call in package grpc, conn.mu, recvQueue.mu; apart from these, ServerStream.mu, callctx.Context's. Nothing blocks
 // under a lock, and no code of users runs under one.
 //
 // What a peer may do, and what happens beyond it. A limit ends the connection with GOAWAY ENHANCE_YOUR_CALM unless the table says otherwise.
 //
-//	header list           MaxHeaderListSize (16 MiB)                 the stream is refused: FRAME_SIZE_ERROR
+//	header list           MaxHeaderListSize (16 MiB), which the peer the stream is refused: FRAME_SIZE_ERROR
+//	                      is told
 //	header list           12 times its block and 64 KiB              the stream is refused: PROTOCOL_ERROR (listPerByte, maxExpansion)
 //	header lists of a     1 MiB beyond, for each, 12 times its block the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
 //	client's streams      and 8 KiB

@@ -114,7 +114,7 @@ type recvQueue struct {
 	wake     chan struct{} // made when somebody waits for the first time; holds one wake-up
 }
 
-// midMessage reports whether a part of a message has arrived.
+// midMessageLocked reports whether a part of a message has arrived.
 func (q *recvQueue) midMessageLocked() bool { return q.got > 0 }
 
 // errQueueEnded says that bytes came when nothing more was to come: the stream has ended, or nobody reads it any more.

@@ -74,7 +74,7 @@ var drainPing = [8]byte{'d', 'r', 'a', 'i', 'n', 0, 0, 1}
 const drainWait = 5 * time.Second
 
 // NewServer makes nc a server connection, and waits for the client's preface and SETTINGS until nc's read deadline. It takes over
-// nc. The handler hears of the end of the connection even if NewServer returns an error, and may do so before it returns.
+// nc. If it returns an error, the handler hears of nothing; else of the end of the connection, which may be before NewServer returns.
 func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	o.setDefaults()
 	t := &Server{o: o, handler: handler}
@@ -97,8 +97,8 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 		return nil, t.readError(err)
 	}
 	t.mu.Lock()
-	t.ready = true
 	err := t.err
+	t.ready = err == nil
 	t.mu.Unlock()
 	if err != nil { // it cannot be written to
 		t.endReading(err)
@@ -109,7 +109,7 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	return t, nil
 }
 
-// readPreface reads the client's preface, which SETTINGS are a part of (RFC 9113 §3.4).
+// readPreface reads the client's preface: a fixed text, and one frame, which must be SETTINGS (RFC 9113 §3.4).
 func (t *Server) readPreface() error {
 	preface := make([]byte, len(frame.Preface))
 	if err := t.read.frames.ReadRaw(preface); err != nil {
