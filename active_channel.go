@@ -67,12 +67,13 @@ func newActiveChannel(cc *ClientConn) *activeChannel {
 // start builds the resolver. It is called once, by whoever made the channel leave idle mode.
 func (ac *activeChannel) start() error {
 	o := &ac.cc.opts
-	ac.cc.state.set(connectivity.Connecting)
+	ac.cc.setState(ac, connectivity.Connecting)
 	r, err := ac.buildResolver(resolver.BuildOptions{
 		DisableServiceConfig: o.disableServiceConfig, DialCreds: o.creds, CredsBundle: o.bundle, Dialer: o.dialer, Authority: ac.cc.authority,
 		MetricsRecorder: noMetrics{},
 	})
 	if err != nil {
+		logWarning(ac.cc.name(), "there is no resolver: %v", err)
 		ac.queue.Run(func() { ac.fail(err) })
 		return fmt.Errorf("failed to exit idle mode: failed to start resolver: %w", err)
 	}
@@ -140,20 +141,24 @@ func (ac *activeChannel) gotResult() {
 // update applies a result of name resolution. On the queue. The error says that the resolver should try again.
 func (ac *activeChannel) update(s resolver.State) error {
 	defer ac.gotResult()
-	invalid := ac.takeConfig(s.ServiceConfig)
-	if invalid != nil && !ac.hasConfig { // there is none before to go on with
-		ac.fail(invalid)
-		return balancer.ErrBadResolverState
-	}
-	if err := ac.switchPolicy(ac.config.Load()); err != nil {
-		return err
-	}
 	if len(s.Endpoints) == 0 {
 		s.Endpoints = endpointsOf(s.Addresses)
 	} else if len(s.Addresses) == 0 {
 		for _, e := range s.Endpoints {
 			s.Addresses = append(s.Addresses, e.Addresses...)
 		}
+	}
+	logInfo(ac.cc.name(), "name resolution has found %d endpoints, %d addresses: %v", len(s.Endpoints), len(s.Addresses), addressNames(s.Addresses))
+	invalid := ac.takeConfig(s.ServiceConfig)
+	if invalid != nil {
+		logWarning(ac.cc.name(), "service config is not used: %v", invalid)
+	}
+	if invalid != nil && !ac.hasConfig { // there is none before to go on with
+		ac.fail(invalid)
+		return balancer.ErrBadResolverState
+	}
+	if err := ac.switchPolicy(ac.config.Load()); err != nil {
+		return err
 	}
 	var config publicconfig.LoadBalancingConfig
 	if c := ac.config.Load(); c != nil {
@@ -217,12 +222,14 @@ func (ac *activeChannel) switchPolicy(c *serviceconfig.Config) error {
 		return nil
 	}
 	ac.policyName = name
+	logInfo(ac.cc.name(), "load-balancing policy %q", name)
 	return ac.policy.SwitchTo(balancer.Get(name))
 }
 
 // reportError passes on that name resolution has failed. On the queue.
 func (ac *activeChannel) reportError(err error) {
 	defer ac.gotResult()
+	logWarning(ac.cc.name(), "name resolution has failed: %v", err)
 	if !ac.hasConfig {
 		ac.setConfig(ac.cc.defaultConfig)
 	}

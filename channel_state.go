@@ -22,18 +22,19 @@ func (c *channelState) get() connectivity.State {
 	return c.state
 }
 
-// set changes the state, unless it is Shutdown, which is final.
-func (c *channelState) set(s connectivity.State) {
+// set changes the state, unless it is Shutdown, which is final. It reports whether it is another one now.
+func (c *channelState) set(s connectivity.State) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.state == s || c.state == connectivity.Shutdown {
-		return
+		return false
 	}
 	c.state = s
 	if c.changed != nil {
 		close(c.changed)
 		c.changed = nil
 	}
+	return true
 }
 
 // wait blocks until the state is another one than s. It returns false if ctx ended first.

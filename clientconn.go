@@ -101,6 +101,7 @@ func newClientConn(target, scheme string, opts []DialOption) (*ClientConn, error
 		return nil, err
 	}
 	cc.idle.timeout = max(cc.opts.idleTimeout, 0)
+	logInfo(cc.name(), "created; target %v, authority %q", &cc.parsed, cc.authority)
 	return cc, nil
 }
 
@@ -202,6 +203,7 @@ func (cc *ClientConn) leaveIdle() (*activeChannel, error) {
 	cc.live.Store(ac)
 	cc.setIdleTimerLocked()
 	cc.mu.Unlock()
+	logInfo(cc.name(), "leaves idle mode")
 	return ac, ac.start()
 }
 
@@ -233,24 +235,22 @@ func (cc *ClientConn) checkIdle() {
 	cc.idle.idle()
 	cc.gone.Add(1)
 	cc.mu.Unlock()
+	logInfo(cc.name(), "goes idle: there was no call for %v", cc.idle.timeout)
 	ac.close(errIdle)
 	cc.gone.Done()
-	cc.mu.Lock()
-	defer cc.mu.Unlock()
-	if cc.live.Load() == nil {
-		cc.state.set(connectivity.Idle)
-	}
+	cc.setState(nil, connectivity.Idle)
 }
 
 // errIdle ends the connections of a channel that goes idle. No call gets to see it.
 var errIdle = status.Error(codes.Unavailable, "grpc: the channel is going idle")
 
-// setState changes the connectivity for a live half, unless that is not the channel's any more.
+// setState changes the connectivity for a live half, nil in idle mode, unless that is not the channel's any more.
 func (cc *ClientConn) setState(ac *activeChannel, s connectivity.State) {
 	cc.mu.Lock()
-	defer cc.mu.Unlock()
-	if cc.live.Load() == ac {
-		cc.state.set(s)
+	changed := cc.live.Load() == ac && cc.state.set(s)
+	cc.mu.Unlock()
+	if changed {
+		logInfo(cc.name(), "%v", s)
 	}
 }
 
@@ -320,6 +320,7 @@ func (cc *ClientConn) Close() error {
 	ac := cc.live.Swap(nil)
 	cc.mu.Unlock()
 	cc.state.set(connectivity.Shutdown)
+	logInfo(cc.name(), "closed")
 	if ac != nil {
 		ac.close(ErrClientConnClosing)
 	}

@@ -39,11 +39,13 @@ func (c *connection) Draining(r transport.GoAwayReason) {
 		logger.Errorf("Client received GoAway with error code ENHANCE_YOUR_CALM and debug data equal to ASCII \"too_many_pings\".")
 		c.sc.ac.cc.spacePings(c.keepalive.Time)
 	}
+	logInfo(c.name(), "takes no more calls: %v", r)
 	c.leave()
 }
 
 // Closed implements transport.ClientEvents.
-func (c *connection) Closed(error) {
+func (c *connection) Closed(err error) {
+	logInfo(c.name(), "closed: %v", err)
 	c.leave()
 	c.watch.end()
 }
@@ -93,6 +95,9 @@ func (a *connectAttempt) run(ctx context.Context) {
 				c.t.Close(ErrClientConnClosing)
 			}
 			return
+		}
+		if ctx.Err() != context.Canceled { // else nobody wants the connection any more
+			logWarning(connectionName{a.sc.ac.cc.name(), addr.Addr}, "connecting has failed: %v", err)
 		}
 		if first == nil {
 			first = err

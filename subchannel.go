@@ -89,6 +89,11 @@ func (sc *subchannel) enter(s connectivity.State, err error) {
 		sc.producers.close()
 	}
 	sc.state = s
+	if err != nil {
+		logInfo(sc.name(), "%v: %v", s, err)
+	} else {
+		logInfo(sc.name(), "%v", s)
+	}
 	state := balancer.SubConnState{ConnectivityState: s, ConnectionError: err}
 	if sc.opts.StateListener != nil {
 		sc.opts.StateListener(state)

@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net"
 	"time"
@@ -42,6 +43,11 @@ type ClientEvents interface {
 type GoAwayReason struct {
 	Code  uint32 // of RFC 9113 §7
 	Debug string // debug data, cut to what is worth logging
+}
+
+// String returns the name of the code, and the debug data.
+func (r GoAwayReason) String() string {
+	return fmt.Sprintf("%v, debug data %q", frame.ErrCode(r.Code), r.Debug)
 }
 
 // TooManyPings reports whether the server was annoyed by keepalive pings (gRFC A8).
