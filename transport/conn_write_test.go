@@ -41,7 +41,7 @@ func TestBatchOfNothingIsNotWritten(t *testing.T) {
 	s := new(ClientStream)
 	s.init(c, s.deadline, 0)
 	m := NewOutMessage()
-	m.SetPayload(false, []byte("message"))
+	m.SetPayload(false, append(m.Reserve(nil, 7), "message"...))
 	defer m.Free()
 	s.out.push(m)
 	s.linkLocked()
