@@ -266,12 +266,17 @@ func (q *recvQueue) commit(n int) (increment uint32, wake bool) {
 	return q.askLocked(), q.mustWakeLocked()
 }
 
-// askLocked returns the increment that the arriving message needs if somebody waits for it.
+// askLocked returns the increment that the arriving message needs if somebody waits for it, and a byte more: a peer without window may not
+// find out that it has nothing more to send, and so not send the trailers (nghttp2 does not).
 func (q *recvQueue) askLocked() uint32 {
-	if q.waiting == forNothing || q.got < PrefixLen {
+	if q.waiting == forNothing {
 		return 0
 	}
-	return q.window.need(int64(q.size - q.got - q.coming))
+	missing := 0
+	if q.got >= PrefixLen {
+		missing = q.size - q.got - q.coming
+	}
+	return q.window.need(int64(missing) + 1)
 }
 
 // end says that nothing more will come; err is what the reader gets after the last message. If the peer has ended the stream within a

@@ -97,8 +97,8 @@ func TestTheWindowOpensForAMessageThatIsWaitedFor(t *testing.T) {
 	if _, err := q.arrive(30, 0); err != nil {
 		t.Fatal(err)
 	}
-	if n, wake := q.put(wire[50:80], 0); n != 1005-80-20 || wake {
-		t.Errorf("80 of 1005 bytes are there, 20 may come: got increment %d, %v, want %d", n, wake, 1005-80-20)
+	if n, wake := q.put(wire[50:80], 0); n != 1005+1-80-20 || wake {
+		t.Errorf("80 of 1005 bytes are there, 20 may come: got increment %d, %v, want %d", n, wake, 1005+1-80-20)
 	}
 	if _, err := q.arrive(925, 0); err != nil {
 		t.Fatal(err)
@@ -111,8 +111,8 @@ func TestTheWindowOpensForAMessageThatIsWaitedFor(t *testing.T) {
 	if n, wake := q.put(wire[980:], 0); n != 0 || !wake {
 		t.Errorf("all is there: got increment %d, %v, want 0 and a wake-up", n, wake)
 	}
-	if _, n, _ := q.take(); n != 100 {
-		t.Errorf("take with nothing open: got increment %d, want 100", n)
+	if _, n, _ := q.take(); n != 99 {
+		t.Errorf("take with a byte open: got increment %d, want 99", n)
 	}
 }
 
@@ -126,11 +126,41 @@ func TestAwaitAsksForWhatTheMessageNeeds(t *testing.T) {
 	if q.await(forMessage, done, s) {
 		t.Error("await: got true, want false: nothing is there and done is closed")
 	}
-	if got, want := c.send.buf, frame.AppendWindowUpdate(nil, 5, 1005-50-50); !bytes.Equal(got, want) {
+	if got, want := c.send.buf, frame.AppendWindowUpdate(nil, 5, 1005+1-50-50); !bytes.Equal(got, want) {
 		t.Errorf("sent: got %x, want %x", got, want)
 	}
 	if q.waiting != forNothing || len(q.wake) != 0 {
 		t.Errorf("after await: got waiting %d, %d wake-ups, want none", q.waiting, len(q.wake))
+	}
+}
+
+// TestTheEndHasAWindow: a server without window may not find out that it has nothing more to send, and so not send the trailers.
+func TestTheEndHasAWindow(t *testing.T) {
+	for _, waitsFirst := range []bool{false, true} {
+		q, _ := newQueue(100)
+		if waitsFirst {
+			waiting(q, forEnd)
+		}
+		wire := wireOf(95)
+		var given uint32
+		for _, part := range [][]byte{wire[:60], wire[60:]} {
+			n, _, err := q.arriveWhole(part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			given += n
+		}
+		if !waitsFirst {
+			s := &stream{c: heldConn(), id: 5}
+			done := make(chan struct{})
+			close(done)
+			q.await(forEnd, done, s)
+			if want := frame.AppendWindowUpdate(nil, 5, 1); !bytes.Equal(s.c.send.buf, want) {
+				t.Errorf("message is there before anybody waits: got %x sent, want %x", s.c.send.buf, want)
+			}
+		} else if given != 1 {
+			t.Errorf("message comes while the end is waited for: got increments of %d, want 1", given)
+		}
 	}
 }
 
