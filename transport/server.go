@@ -373,9 +373,7 @@ func (t *Server) pingAck(data [8]byte) {
 
 // removedLocked implements role.
 func (t *Server) removedLocked(s *stream) {
-	if t.held > 0 {
-		t.held -= s.side.(*ServerStream).held
-	}
+	t.letGoLocked(s.side.(*ServerStream))
 	if t.lifetime.idle != never && len(t.streams) == 0 {
 		t.lifetime.idleSince = t.link.now()
 	}

@@ -185,10 +185,16 @@ func TestHeaderListsOfAConnectionAreLimited(t *testing.T) {
 		if want := maxHeldLists / each; len(open) < want || len(open) > want+2 {
 			t.Errorf("got %d streams that hold %d bytes each, want %d", len(open), each, want)
 		}
-		for _, s := range open {
+		for i, s := range open {
 			c.do(c.WriteRSTStream(s.id, http2.ErrCodeCancel))
 			synctest.Wait()
-			s.Done()
+			before, own := c.server.held, s.held
+			if own == 0 && i > 0 {
+				t.Errorf("stream that was reset: got nothing held while its handler runs")
+			}
+			if s.Done(); c.server.held != before-own {
+				t.Errorf("its handler returns: got %d bytes held of %d, want %d less", c.server.held, before, own)
+			}
 		}
 		if c.server.held != 0 {
 			t.Errorf("after all have ended: got %d bytes held, want 0", c.server.held)

@@ -22,6 +22,7 @@ func (t *Server) beginLocked(s *ServerStream) bool {
 	limit := int64(t.o.MaxConcurrentStreams)
 	if limit == 0 || int64(t.running) < limit {
 		t.running++
+		s.handled = true
 		return true
 	}
 	if int64(len(t.queue)) >= 2*limit { // half of them are closed, since no more than limit are open
@@ -45,25 +46,36 @@ func (t *Server) nextLocked() *ServerStream {
 		t.queue[0] = nil
 		if t.queue = t.queue[1:]; s.state != streamClosed {
 			t.running++
+			s.handled = true
 			return s
 		}
 	}
 	return nil
 }
 
+// letGoLocked gives back what the stream has held of the connection's memory for header lists once it is closed and nobody handles it.
+func (t *Server) letGoLocked(s *ServerStream) {
+	if s.state == streamClosed && !s.handled {
+		t.held -= s.held
+		s.held = 0
+	}
+}
+
 // Done says that the handler of the stream has returned: another one may begin.
 func (s *ServerStream) Done() {
 	if s.http == nil {
-		s.server.handlerReturned()
+		s.server.handlerReturned(s)
 	}
 }
 
 // handlerReturned hands the streams to the handler whose turn has come, one by one: it may be done with one at once, and say so before it
 // takes the next.
-func (t *Server) handlerReturned() {
+func (t *Server) handlerReturned(s *ServerStream) {
 	t.mu.Lock()
 	defer t.unlock()
 	t.running--
+	s.handled = false
+	t.letGoLocked(s)
 	if t.starting {
 		return
 	}

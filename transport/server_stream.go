@@ -27,12 +27,13 @@ var ErrIllegalHeaderWrite = errors.New("transport: SendHeader called multiple ti
 // A ServerStream is one call. One goroutine at a time may send, and one may receive; the other methods may be called by anybody.
 type ServerStream struct {
 	stream
-	server *Server   // nil for calls of net/http
-	http   *exchange // nil for others
-	req    *head
-	held   int // bytes that count for Server.held
-	ctx    serverContext
-	call   CallValues // the call as the package above sees it; nil if it sees none
+	server  *Server   // nil for calls of net/http
+	http    *exchange // nil for others
+	req     *head
+	held    int  // bytes that count for Server.held
+	handled bool // guarded by conn.mu: the handler has the stream and has not returned
+	ctx     serverContext
+	call    CallValues // the call as the package above sees it; nil if it sees none
 
 	mu           sync.Mutex // guards the fields below
 	header       metadata.MD
