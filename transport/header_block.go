@@ -287,9 +287,12 @@ func (e *blockEncoder) begin() {
 	e.out = e.out[:0]
 }
 
-// setTableSize takes over the peer's SETTINGS_HEADER_TABLE_SIZE. The table never grows past its initial 4096 bytes.
+// setTableSize takes over the peer's SETTINGS_HEADER_TABLE_SIZE. The table never grows past its initial 4096 bytes. A change empties it: a
+// block may have to tell of two changes, and decoders are about (x/net's is one) that take the second for late unless the first leaves the
+// table empty.
 func (e *blockEncoder) setTableSize(n uint32) {
 	e.begin()
+	e.hp.SetMaxDynamicTableSize(0)
 	e.hp.SetMaxDynamicTableSize(min(n, frame.DefaultTableSize))
 	e.version++ // so that the next block begins with a field that hp writes, and before it the change of the size
 }

@@ -21,7 +21,6 @@ type strictPeer struct {
 	hp      *hpack.Decoder
 	told    uint32 // bytes; what SETTINGS_HEADER_TABLE_SIZE said last
 	mustSet bool   // whether the next block must begin with a change of the size
-	changed bool   // whether the size was told since the last block
 }
 
 func newStrictPeer() *strictPeer {
@@ -31,7 +30,7 @@ func newStrictPeer() *strictPeer {
 // tell sends the setting.
 func (p *strictPeer) tell(e *blockEncoder, n uint32) {
 	p.mustSet = p.mustSet || n < p.told
-	p.told, p.changed = n, true
+	p.told = n
 	p.hp.SetAllowedMaxDynamicTableSize(n)
 	e.setTableSize(n)
 }
@@ -42,7 +41,7 @@ func (p *strictPeer) check(t *testing.T, what string, block []byte, want []hpack
 	if p.mustSet && (len(block) == 0 || block[0]&0xe0 != 0x20) {
 		t.Fatalf("%s: block %x does not begin with a change of the table's size to at most %d", what, block, p.told)
 	}
-	p.mustSet, p.changed = false, false
+	p.mustSet = false
 	got, err := p.hp.DecodeFull(block)
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("%s: block %x:\ngot  %v, %v\nwant %v", what, block, got, err, want)
@@ -273,6 +272,21 @@ func TestTwoChangesOfTheTableSizeBeforeABlock(t *testing.T) {
 	p.check(t, "after", block, fieldsOfRequest(h))
 }
 
+// TestChangesOfTheTableSizeForDecodersLikeXNets has a decoder that takes the second of two changes only if the first has emptied its table.
+func TestChangesOfTheTableSizeForDecodersLikeXNets(t *testing.T) {
+	e, p := new(blockEncoder), newStrictPeer()
+	st := rpcStatus{code: codes.NotFound}
+	fields := fieldsOf("a", "b")
+	for _, size := range []uint32{4096, 64, 4096, 100, 65536} {
+		for range 2 {
+			p.check(t, "before", e.trailers(false, "", st, fields), fieldsOfTrailers(false, "", st, fields))
+		}
+		p.tell(e, 64)
+		p.tell(e, size)
+		p.check(t, fmt.Sprintf("after sizes 64 and %d", size), e.trailers(false, "", st, fields), fieldsOfTrailers(false, "", st, fields))
+	}
+}
+
 func TestLargeValuesDoNotSweepTheTable(t *testing.T) {
 	e, p := new(blockEncoder), newStrictPeer()
 	large := newRequest("/s/m", fieldsOf("token", strings.Repeat("t", maxIndexedField))...)
@@ -351,7 +365,7 @@ func encodeStep(t *testing.T, e *blockEncoder, p *strictPeer, next func() byte) 
 		}
 		p.check(t, "trailers", e.trailers(only, s, st, f), fieldsOfTrailers(only, s, st, f))
 	case 4:
-		if next()&1 == 0 && !p.changed { // x/net's decoder takes two changes in a row only if they empty the table
+		if next()&1 == 0 {
 			p.tell(e, []uint32{0, 31, 64, 200, 1000, 4096, 65536, 1<<32 - 1}[next()&7])
 			return
 		}
