@@ -19,6 +19,8 @@ const (
 	looksPerStall = 4
 	// writePiece is how many bytes at a time are written to a connection that is no socket and does not tell how far a write has got.
 	writePiece = 32 << 10
+	// smallWrite is how many bytes are given to a socket without waiting before they are written like any others.
+	smallWrite = 64 << 10
 )
 
 // A progress is what is known of the writes to a connection. It is guarded by conn.mu. A socket is judged by each byte that it takes, and
@@ -73,6 +75,11 @@ var longAgo = time.Unix(1, 0)
 func (c *conn) write(b *batch) error {
 	if len(b.flat) == 0 { // windows have shrunk since there was work; a pipe would wait until somebody reads nothing
 		return nil
+	}
+	if c.direct != nil && len(b.pieces) == 0 && len(b.flat) <= smallWrite {
+		if b.cut = c.direct.write(b.flat); b.written() {
+			return nil
+		}
 	}
 	limit := writePiece
 	if c.vectors {

@@ -51,7 +51,7 @@ func (s *rawSource) readError(err error) error {
 // tryRead reads what is there. It returns false if that is nothing: then it is called again when something has come.
 func (s *rawSource) tryRead(fd uintptr) bool {
 	for {
-		n, err := syscall.Read(int(fd), s.lender.Lend())
+		n, err := readNow(fd, s.lender.Lend())
 		switch {
 		case err == syscall.EINTR:
 			continue
@@ -100,7 +100,7 @@ func (w *socketWriter) write(p []byte) int {
 }
 
 func (w *socketWriter) tryWrite(fd uintptr) bool {
-	if n, err := syscall.Write(int(fd), w.p); err == nil {
+	if n, err := writeNow(fd, w.p); err == nil {
 		w.n = n
 	}
 	return true
