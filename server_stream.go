@@ -19,10 +19,11 @@ import (
 
 // A serverStream is one RPC. It implements ServerStream for handlers of streams; unary RPCs use the same methods from outside.
 type serverStream struct {
-	s   *Server
-	st  *transport.ServerStream
-	ctx context.Context
-	obs *observer
+	s    *Server
+	st   *transport.ServerStream
+	ctx  context.Context
+	obs  *observer
+	next *serverStream // in the queue of the workers
 
 	codec      messageCodec
 	dec        decoder

@@ -16,52 +16,93 @@ const (
 
 // workers runs RPCs on goroutines that are used again, so that their stacks stay as large as handlers need them. The one that was used
 // last is used first, so that the others may end.
+//
+// RPCs wait in a queue, out of which each worker takes the next when it has handled one. One worker at most is on its way to the queue: it
+// sends for another one if it leaves more there. So no RPC waits behind one whose handler blocks, and many short ones that come at once
+// are handled by few goroutines, without a switch from one to the next.
 type workers struct {
 	keep int // how many are kept for good
 
-	mu      sync.Mutex // guards the fields below
-	idle    []*worker  // the last one is used first
-	unused  int        // how many of the first were idle all the time since the last look
-	stopped bool
-	pruner  *time.Timer // looks for workers that nobody uses; nil if there are none to end
+	mu          sync.Mutex    // guards the fields below
+	first, last *serverStream // the queue, linked by serverStream.next
+	coming      bool          // a worker is on its way; true whenever the queue is not empty
+	idle        []*worker     // the last one is used first
+	unused      int           // how many of the first were idle all the time since the last look
+	stopped     bool
+	pruner      *time.Timer // looks for workers that nobody uses; nil if there are none to end
 }
 
-// A worker is a goroutine. next holds the RPC that it is given, and is closed to end it.
+// A worker is a goroutine. wake tells it to look at the queue, and is closed to end it.
 type worker struct {
-	next chan *serverStream // one slot, filled by whoever took the worker off the idle list
+	wake chan struct{} // one slot, filled by whoever took the worker off the idle list
 }
 
-// run handles an RPC on an idle worker, or on a new one.
+// run lets a worker handle an RPC.
 func (w *workers) run(ss *serverStream) {
 	w.mu.Lock()
-	if n := len(w.idle); n > 0 {
-		k := w.idle[n-1]
-		w.idle[n-1] = nil
-		w.idle = w.idle[:n-1]
-		w.unused = min(w.unused, n-1)
+	if w.last == nil {
+		w.first = ss
+	} else {
+		w.last.next = ss
+	}
+	w.last = ss
+	w.sendUnlock()
+}
+
+// sendUnlock sends a worker to the queue if there is something in it and none is on its way, and unlocks.
+func (w *workers) sendUnlock() {
+	if w.first == nil || w.coming {
 		w.mu.Unlock()
-		k.next <- ss
 		return
 	}
+	w.coming = true
+	n := len(w.idle)
+	if n == 0 {
+		w.mu.Unlock()
+		go w.work() // owned by workers; ends when it was idle for a while, or is not worth keeping
+		return
+	}
+	k := w.idle[n-1]
+	w.idle[n-1] = nil
+	w.idle = w.idle[:n-1]
+	w.unused = min(w.unused, n-1)
 	w.mu.Unlock()
-	k := &worker{next: make(chan *serverStream, 1)}
-	go w.work(k, ss) // owned by workers; ends when it was idle for a while, or is not worth keeping
+	k.wake <- struct{}{}
 }
 
-func (w *workers) work(k *worker, ss *serverStream) {
-	for ss != nil {
-		ss.handle()
-		if !w.rest(k) {
-			return
+// work is a worker.
+func (w *workers) work() {
+	k := &worker{wake: make(chan struct{}, 1)}
+	for on := true; on; {
+		w.mu.Lock()
+		w.coming = false
+		for ss := w.takeLocked(); ss != nil; ss = w.takeLocked() {
+			w.sendUnlock()
+			ss.handle()
+			w.mu.Lock()
 		}
-		ss = <-k.next
+		on = w.restLocked(k)
+		w.mu.Unlock()
+		if on {
+			_, on = <-k.wake
+		}
 	}
 }
 
-// rest puts a worker on the idle list. It returns false if the worker shall end.
-func (w *workers) rest(k *worker) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+// takeLocked takes the next RPC out of the queue, nil if there is none.
+func (w *workers) takeLocked() *serverStream {
+	ss := w.first
+	if ss != nil {
+		if w.first = ss.next; w.first == nil {
+			w.last = nil
+		}
+		ss.next = nil
+	}
+	return ss
+}
+
+// restLocked puts a worker on the idle list. It returns false if the worker shall end.
+func (w *workers) restLocked(k *worker) bool {
 	if w.stopped || len(w.idle) >= max(maxIdleWorkers, w.keep) {
 		return false
 	}
@@ -78,7 +119,7 @@ func (w *workers) prune() {
 	defer w.mu.Unlock()
 	if n := min(w.unused, len(w.idle)-w.keep); n > 0 {
 		for _, k := range w.idle[:n] {
-			close(k.next)
+			close(k.wake)
 		}
 		w.idle = append(w.idle[:0], w.idle[n:]...)
 	}
@@ -96,7 +137,7 @@ func (w *workers) stop() {
 	defer w.mu.Unlock()
 	w.stopped = true
 	for _, k := range w.idle {
-		close(k.next)
+		close(k.wake)
 	}
 	w.idle = nil
 	if w.pruner != nil {

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 // resting makes n workers rest, in order.
@@ -15,10 +17,26 @@ func resting(t *testing.T, w *workers, n int) []*worker {
 	t.Helper()
 	all := make([]*worker, n)
 	for i := range all {
-		all[i] = &worker{next: make(chan *serverStream, 1)}
-		wantEqual(t, "rest", w.rest(all[i]), true)
+		all[i] = &worker{wake: make(chan struct{}, 1)}
+		wantEqual(t, "rest", w.restNow(all[i]), true)
 	}
 	return all
+}
+
+func (w *workers) restNow(k *worker) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.restLocked(k)
+}
+
+// comes has a worker that was woken take an RPC.
+func (w *workers) comes(k *worker) *serverStream {
+	<-k.wake
+	w.mu.Lock()
+	w.coming = false
+	ss := w.takeLocked()
+	w.sendUnlock()
+	return ss
 }
 
 func (w *workers) idleNow() int {
@@ -36,8 +54,8 @@ func (w *workers) prunes() bool {
 // ended reports whether a worker without an RPC was told to end.
 func (k *worker) ended() bool {
 	select {
-	case ss := <-k.next:
-		return ss == nil
+	case _, on := <-k.wake:
+		return !on
 	default:
 		return false
 	}
@@ -50,9 +68,76 @@ func TestWorkerThatRestedLastIsTakenFirst(t *testing.T) {
 		for i := 2; i >= 0; i-- {
 			ss := new(serverStream)
 			w.run(ss)
-			wantEqual(t, "RPC of the worker", <-all[i].next, ss)
+			wantEqual(t, "RPC of the worker", w.comes(all[i]), ss)
 		}
 		wantEqual(t, "idle workers", w.idleNow(), 0)
+	})
+}
+
+func TestOneWorkerAtATimeIsSentToTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w workers
+		all := resting(t, &w, 5)
+		rpcs := make([]*serverStream, 3)
+		for i := range rpcs {
+			rpcs[i] = new(serverStream)
+			w.run(rpcs[i])
+		}
+		for i, ss := range rpcs {
+			wantEqual(t, "idle workers", w.idleNow(), 4-i)
+			wantEqual(t, "RPC of the next worker", w.comes(all[4-i]), ss)
+		}
+		wantEqual(t, "idle workers when all is handled", w.idleNow(), 2)
+		wantEqual(t, "a worker is on its way", w.coming, false)
+	})
+}
+
+// TestBlockedHandlersHoldUpNobody lets all of many calls wait for the last one of them.
+func TestBlockedHandlersHoldUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const calls = 50
+		var here sync.WaitGroup
+		here.Add(calls)
+		cc := connect(t, startServer(t, testService{unary: func(context.Context, string) (string, error) {
+			here.Done()
+			here.Wait()
+			return "", nil
+		}}))
+		errs := make(chan error, calls)
+		for range calls {
+			go func() {
+				_, err := echo(t.Context(), cc, "")
+				errs <- err
+			}()
+		}
+		for range calls {
+			must(t, <-errs)
+		}
+	})
+}
+
+// TestHandlersThatEndTheirGoroutineHoldUpNobody has handlers call runtime.Goexit, as the Fatal of a test does.
+func TestHandlersThatEndTheirGoroutineHoldUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		cc := connect(t, startServer(t, testService{unary: func(_ context.Context, in string) (string, error) {
+			if in == "exit" {
+				runtime.Goexit()
+			}
+			return in, nil
+		}}))
+		var calls sync.WaitGroup
+		for i := range 20 {
+			calls.Go(func() {
+				if i%2 == 0 {
+					_, _ = echo(ctx, cc, "exit") // it has no answer before its deadline
+				} else if _, err := echo(ctx, cc, "in"); err != nil {
+					t.Errorf("got %v, want no error", err)
+				}
+			})
+		}
+		calls.Wait()
 	})
 }
 
@@ -63,8 +148,8 @@ func TestWorkersThatNobodyUsesEnd(t *testing.T) {
 		pass(idleWorker)
 		wantEqual(t, "idle workers after the first look", w.idleNow(), 3)
 		w.run(new(serverStream)) // on the last one
-		<-all[2].next
-		wantEqual(t, "rest", w.rest(all[2]), true)
+		wantEqual(t, "there is an RPC", w.comes(all[2]) != nil, true)
+		wantEqual(t, "rest", w.restNow(all[2]), true)
 		pass(idleWorker)
 		wantEqual(t, "idle workers after the second look", w.idleNow(), 1)
 		for i, want := range []bool{true, true, false} {
@@ -105,7 +190,7 @@ func TestIdleWorkersAreLimited(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := workers{keep: tt.keep}
 			resting(t, &w, tt.want)
-			wantEqual(t, "rest of one more", w.rest(new(worker)), false)
+			wantEqual(t, "rest of one more", w.restNow(new(worker)), false)
 		})
 	}
 }
@@ -118,7 +203,7 @@ func TestStoppedWorkersEnd(t *testing.T) {
 		for _, k := range all {
 			wantEqual(t, "ended", k.ended(), true)
 		}
-		wantEqual(t, "rest after stop", w.rest(new(worker)), false)
+		wantEqual(t, "rest after stop", w.restNow(new(worker)), false)
 		wantEqual(t, "there is a pruner", w.prunes(), false)
 		wantEqual(t, "idle workers", w.idleNow(), 0)
 	})
