@@ -289,9 +289,9 @@ func (a *attempt) seeHeader() {
 			a.dec.refused = status.Errorf(codes.Internal, "grpc: peer compressed the response with %q which is not allowed by AcceptCompressors", name)
 		}
 		if d := cc.opts.decompressor; d != nil && d.Type() == name {
-			a.dec.comp.undo = d
+			a.dec.comp = &compression{name: name, undo: d}
 		} else {
-			a.dec.comp.now = encoding.GetCompressor(name)
+			a.dec.comp = &compression{name: name, now: encoding.GetCompressor(name)}
 		}
 	}
 	if a.obs != nil {

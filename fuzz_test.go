@@ -61,7 +61,7 @@ func FuzzDecode(f *testing.F) {
 		pool := mem.DefaultBufferPool()
 		codec := messageCodec(codecV2{rawBytes{}})
 		d := decoder{codec: codec, encoding: []string{"", gzip.Name, "identity", "none"}[name%4], limit: int(limit), server: name&4 == 4, pool: pool}
-		d.comp.now = encoding.GetCompressor(d.encoding)
+		d.comp = &compression{now: encoding.GetCompressor(d.encoding)}
 		var got []byte
 		switch _, err := d.decode(transport.InMessage{Flag: flag, Payload: p}, &got); {
 		case err == nil && flag == 0 && !bytes.Equal(got, p):
@@ -88,7 +88,7 @@ func gzipThereAndBack(t *testing.T, codec messageCodec, p []byte, limit int, poo
 	}
 	defer out.Free()
 	d := decoder{codec: codec, encoding: gzip.Name, limit: limit, pool: pool}
-	d.comp.now = comp.now
+	d.comp = &comp
 	flag := byte(0)
 	if out.Compressed() {
 		flag = 1

@@ -34,8 +34,19 @@ type compression struct {
 	undo Decompressor
 }
 
-// active reports whether messages are compressed.
-func (c *compression) active() bool { return c.now != nil || c.then != nil }
+// active reports whether messages are compressed. A compression that is nil is none.
+func (c *compression) active() bool { return c != nil && (c.now != nil || c.then != nil) }
+
+// wireName returns the name of the compression as on the wire, "" for none.
+func (c *compression) wireName() string {
+	if c == nil {
+		return ""
+	}
+	return c.name
+}
+
+// known reports whether what the peer has compressed can be decompressed.
+func (c *compression) known() bool { return c != nil && (c.now != nil || c.undo != nil) }
 
 // sizes are what statistics say of a message, in bytes.
 type sizes struct {
@@ -121,9 +132,9 @@ func compress(data mem.BufferSlice, comp *compression, pool mem.BufferPool) (out
 // A decoder decodes the messages that one side of a call receives.
 type decoder struct {
 	codec    messageCodec
-	comp     compression // what the peer compresses with, if it does
-	encoding string      // the peer's grpc-encoding
-	limit    int         // bytes, after decompression
+	comp     *compression // what the peer compresses with, nil if it does not
+	encoding string       // the peer's grpc-encoding
+	limit    int          // bytes, after decompression
 	server   bool
 	pool     mem.BufferPool
 	refused  error // why messages with this encoding are not taken, nil if they are
@@ -156,9 +167,9 @@ func (d *decoder) decompress(m transport.InMessage) ([]byte, error) {
 		return nil, status.Errorf(codes.Internal, "grpc: received unexpected payload format %d", m.Flag)
 	case d.encoding == "" || d.encoding == encoding.Identity:
 		return nil, status.Error(codes.Internal, "grpc: compressed flag set with identity or empty encoding")
-	case d.comp.undo == nil && d.comp.now == nil && d.server:
+	case !d.comp.known() && d.server:
 		return nil, status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", d.encoding)
-	case d.comp.undo == nil && d.comp.now == nil:
+	case !d.comp.known():
 		return nil, status.Errorf(codes.Internal, "grpc: Decompressor is not installed for grpc-encoding %q", d.encoding)
 	}
 	b, err := d.inflate(m.Payload)

@@ -183,8 +183,8 @@ func TestDecode(t *testing.T) {
 		err     string
 	}{
 		{"plain", decoder{}, 0, "abc", "abc", sizes{3, 3}, ""},
-		{"plain beside a compression", decoder{encoding: "marking", comp: compression{now: marking{}}}, 0, "<abc>", "<abc>", sizes{5, 5}, ""},
-		{"flag 2", decoder{encoding: "marking", comp: compression{now: marking{}}}, 2, "abc", "", sizes{},
+		{"plain beside a compression", decoder{encoding: "marking", comp: &compression{now: marking{}}}, 0, "<abc>", "<abc>", sizes{5, 5}, ""},
+		{"flag 2", decoder{encoding: "marking", comp: &compression{now: marking{}}}, 2, "abc", "", sizes{},
 			"Internal: grpc: received unexpected payload format 2"},
 		{"flag without encoding", decoder{}, 1, "abc", "", sizes{}, "Internal: grpc: compressed flag set with identity or empty encoding"},
 		{"flag with identity", decoder{encoding: "identity"}, 1, "abc", "", sizes{}, "Internal: grpc: compressed flag set with identity or empty encoding"},
@@ -192,22 +192,22 @@ func TestDecode(t *testing.T) {
 			`Internal: grpc: Decompressor is not installed for grpc-encoding "lost"`},
 		{"unknown encoding, on a server", decoder{encoding: "lost", server: true}, 1, "abc", "", sizes{},
 			`Unimplemented: grpc: Decompressor is not installed for grpc-encoding "lost"`},
-		{"compressed", decoder{encoding: "marking", comp: compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
-		{"compressed as in 2016", decoder{encoding: "marking2016", comp: compression{undo: marking2016{}.decompressor()}}, 1, "[abc]", "abc", sizes{3, 5}, ""},
-		{"as large as may be", decoder{limit: 3, encoding: "marking", comp: compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
-		{"too large", decoder{limit: 2, encoding: "marking", comp: compression{now: marking{}}}, 1, "<abc>", "", sizes{},
+		{"compressed", decoder{encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
+		{"compressed as in 2016", decoder{encoding: "marking2016", comp: &compression{undo: marking2016{}.decompressor()}}, 1, "[abc]", "abc", sizes{3, 5}, ""},
+		{"as large as may be", decoder{limit: 3, encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
+		{"too large", decoder{limit: 2, encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "", sizes{},
 			"ResourceExhausted: grpc: received message after decompression larger than max 2"},
-		{"a bomb", decoder{limit: 10, encoding: "gzip", comp: compression{now: encoding.GetCompressor("gzip")}}, 1, bomb.String(), "", sizes{},
+		{"a bomb", decoder{limit: 10, encoding: "gzip", comp: &compression{now: encoding.GetCompressor("gzip")}}, 1, bomb.String(), "", sizes{},
 			"ResourceExhausted: grpc: received message after decompression larger than max 10"},
-		{"a bomb as in 2016", decoder{limit: 10, encoding: "gzip", comp: compression{undo: NewGZIPDecompressor()}}, 1, bomb.String(), "", sizes{},
+		{"a bomb as in 2016", decoder{limit: 10, encoding: "gzip", comp: &compression{undo: NewGZIPDecompressor()}}, 1, bomb.String(), "", sizes{},
 			"ResourceExhausted: grpc: received message after decompression larger than max 10"},
-		{"too large for a decompressor of another's", decoder{limit: 2, encoding: "m", comp: compression{undo: marking2016{}.decompressor()}}, 1, "[abc]",
+		{"too large for a decompressor of another's", decoder{limit: 2, encoding: "m", comp: &compression{undo: marking2016{}.decompressor()}}, 1, "[abc]",
 			"", sizes{}, "ResourceExhausted: grpc: received message after decompression larger than max 2"},
-		{"the decompressor fails at once", decoder{encoding: "m", comp: compression{now: marking{failAt: "open"}}}, 1, "<abc>", "", sizes{},
+		{"the decompressor fails at once", decoder{encoding: "m", comp: &compression{now: marking{failAt: "open"}}}, 1, "<abc>", "", sizes{},
 			"Internal: grpc: failed to decompress the message: failed for the test"},
-		{"the decompressor fails to read", decoder{encoding: "m", comp: compression{now: marking{failAt: "read"}}}, 1, "<abc>", "", sizes{},
+		{"the decompressor fails to read", decoder{encoding: "m", comp: &compression{now: marking{failAt: "read"}}}, 1, "<abc>", "", sizes{},
 			"Internal: grpc: failed to read decompressed data: failed for the test"},
-		{"the decompressor of 2016 fails", decoder{encoding: "m", comp: compression{undo: marking2016{fail: true}.decompressor()}}, 1, "[abc]", "", sizes{},
+		{"the decompressor of 2016 fails", decoder{encoding: "m", comp: &compression{undo: marking2016{fail: true}.decompressor()}}, 1, "[abc]", "", sizes{},
 			"Internal: grpc: failed to decompress the received message: failed for the test"},
 	} {
 		d := tt.d
@@ -235,7 +235,7 @@ func TestDecodeReportsWhatTheCodecSays(t *testing.T) {
 
 func TestDecompressionReaderIsClosed(t *testing.T) {
 	closed := false
-	d := decoder{codec: codecV1{new(stringCodec)}, encoding: "m", comp: compression{now: marking{closed: &closed}}, limit: 10}
+	d := decoder{codec: codecV1{new(stringCodec)}, encoding: "m", comp: &compression{now: marking{closed: &closed}}, limit: 10}
 	_, err := d.decode(transport.InMessage{Flag: 1, Payload: []byte("<a>")}, new(string))
 	must(t, err)
 	wantEqual(t, "closed", closed, true)

@@ -26,14 +26,14 @@ type serverStream struct {
 	next *serverStream // in the queue of the workers
 
 	codec      messageCodec
-	dec        decoder
-	comp       compression // of what is sent; settled when the first message is encoded
-	settled    bool        // of the sending goroutine
-	oneRequest bool        // the RPC's client sends one message
-	got        bool        // of the receiving goroutine: a message was received
-	begun      bool        // the observer was told that the RPC begins
-	toldHeader atomic.Bool // the observer knows of the headers
-	reply      any         // of a unary RPC, once it is encoded
+	inflate    *compression // what the client compresses with, nil if it does not
+	comp       *compression // of what is sent, nil for none; settled when the first message is encoded
+	settled    bool         // of the sending goroutine
+	oneRequest bool         // the RPC's client sends one message
+	got        bool         // of the receiving goroutine: a message was received
+	begun      bool         // the observer was told that the RPC begins
+	toldHeader atomic.Bool  // the observer knows of the headers
+	reply      any          // of a unary RPC, once it is encoded
 	replySize  sizes
 }
 
@@ -55,24 +55,26 @@ func (ss *serverStream) begin() error {
 		ss.codec = ss.s.codecOf(ss.st.ContentSubtype())
 	}
 	name := ss.st.RecvCompress()
-	ss.dec = decoder{codec: ss.codec, encoding: name, limit: o.maxReceive, server: true, pool: o.pool}
+	compressed := name != "" && name != encoding.Identity
 	switch {
 	case o.decompressor != nil && o.decompressor.Type() == name:
-		ss.dec.comp.undo = o.decompressor
-	case name != "" && name != encoding.Identity:
-		if ss.dec.comp.now = encoding.GetCompressor(name); ss.dec.comp.now == nil {
+		ss.inflate = &compression{name: name, undo: o.decompressor}
+	case compressed:
+		c := encoding.GetCompressor(name)
+		if c == nil {
 			return status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", name)
 		}
+		ss.inflate = &compression{name: name, now: c}
 	}
 	switch {
 	case o.compressor != nil:
-		ss.comp = compression{name: o.compressor.Type(), then: o.compressor}
-	case name != "" && name != encoding.Identity:
-		if c := encoding.GetCompressor(name); c != nil { // the client understands what it uses itself
-			ss.comp = compression{name: name, now: c}
+		ss.comp = &compression{name: o.compressor.Type(), then: o.compressor}
+	case compressed: // the client understands what it uses itself
+		if c := encoding.GetCompressor(name); c != nil {
+			ss.comp = &compression{name: name, now: c}
 		}
 	}
-	if ss.comp.name != "" {
+	if ss.comp != nil {
 		_ = ss.st.SetSendCompress(ss.comp.name) // nothing was sent
 	}
 	return nil
@@ -193,13 +195,13 @@ func (ss *serverStream) encode(v any) (*transport.OutMessage, sizes, error) {
 		ss.settled = true
 		ss.settleCompression()
 	}
-	return encode(ss.codec, v, &ss.comp, ss.s.opts.maxSend, ss.s.opts.pool)
+	return encode(ss.codec, v, ss.comp, ss.s.opts.maxSend, ss.s.opts.pool)
 }
 
 // settleCompression takes over what the handler chose by SetSendCompressor.
 func (ss *serverStream) settleCompression() {
-	if name := ss.st.SendCompress(); name != ss.comp.name {
-		ss.comp = compression{name: name, now: encoding.GetCompressor(name)}
+	if name := ss.st.SendCompress(); name != ss.comp.wireName() {
+		ss.comp = &compression{name: name, now: encoding.GetCompressor(name)}
 	}
 }
 
@@ -223,7 +225,8 @@ func (ss *serverStream) RecvMsg(v any) error {
 	case err != nil:
 		return ss.fail(statusOf(err).Err())
 	}
-	n, err := ss.dec.decode(m, v)
+	dec := decoder{codec: ss.codec, comp: ss.inflate, encoding: ss.st.RecvCompress(), limit: ss.s.opts.maxReceive, server: true, pool: ss.s.opts.pool}
+	n, err := dec.decode(m, v)
 	ss.st.Release()
 	if err != nil {
 		return ss.fail(err)
@@ -257,7 +260,7 @@ func (ss *serverStream) fail(err error) error {
 
 // format implements formatter.
 func (ss *serverStream) format() callFormat {
-	return callFormat{codec: ss.codec, comp: &ss.comp, pool: ss.s.opts.pool}
+	return callFormat{codec: ss.codec, comp: ss.comp, pool: ss.s.opts.pool}
 }
 
 // headerError is the error of headers that could not be sent.
