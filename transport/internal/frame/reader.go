@@ -11,6 +11,11 @@ import (
 	"google.golang.org/grpc/internal/bufpool"
 )
 
+const (
+	muchPast = 32 << 10 // bytes that were read past the buffer at once after which
+	glance   = 512      // bytes are read next, so that large payloads are not read into the buffer only to be copied out of it
+)
+
 // A Source is the byte stream that a Reader reads.
 type Source interface {
 	io.Reader
@@ -37,7 +42,8 @@ type Reader struct {
 
 	buf  *[]byte // nil while the source is silent and nothing is buffered
 	r, w int     // buffered bytes are (*buf)[r:w]
-	need int     // bytes to ask the source for whatever readAhead says: what is waited for, or the rest of the frame
+	ask  int     // bytes to ask the source for: what is waited for, the rest of the frame, or more
+	past bool    // much was read past the buffer last, and much more may follow
 	left int     // payload bytes of the current frame that were not consumed yet
 
 	reads atomic.Uint64 // how often the source gave bytes
@@ -60,7 +66,7 @@ func (r *Reader) Lend() []byte {
 	if r.buf == nil {
 		r.buf = bufpool.GetDirty(r.pool, r.size)
 	}
-	return (*r.buf)[r.w:min(len(*r.buf), r.w+max(r.readAhead, r.need))]
+	return (*r.buf)[r.w:min(len(*r.buf), r.w+r.ask)]
 }
 
 // TakeBack implements Lender.
@@ -160,6 +166,7 @@ func (r *Reader) Buffered() []byte {
 // from the source.
 func (r *Reader) ReadFull(p []byte) error {
 	n := 0
+	r.past = len(p) >= muchPast
 	if r.r < r.w {
 		n = copy(p, (*r.buf)[r.r:r.w])
 		r.r += n
@@ -212,7 +219,10 @@ func (r *Reader) buffer(n int) error {
 	for r.w-r.r < n {
 		got, err := 0, error(nil)
 		if r.r == r.w {
-			r.r, r.w, r.need = 0, 0, max(n, r.left)
+			r.r, r.w, r.ask = 0, 0, max(n, r.left, r.readAhead)
+			if r.past {
+				r.past, r.ask = false, max(n, min(r.ask, glance))
+			}
 			got, err = r.src.ReadLazily(r)
 		} else {
 			r.makeRoom(n)

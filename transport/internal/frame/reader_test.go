@@ -376,6 +376,26 @@ func TestReadFullReadsPastTheBuffer(t *testing.T) {
 	}
 }
 
+// TestAfterLargePayloadLittleIsReadAhead reads two large payloads past the buffer, and small frames behind them.
+func TestAfterLargePayloadLittleIsReadAhead(t *testing.T) {
+	const large, ahead = 100_000, 40_000
+	src := inSteps(newScript(large, large, 3, 3).wire, 1<<20)
+	r := NewReader(src, new(countingPool), ahead, 1<<20)
+	for i, n := range []int{large, large, 3, 3} {
+		if h, err := r.Next(); err != nil || h.Length != n {
+			t.Fatalf("frame %d: got %v, %v, want %d bytes", i, h, err, n)
+		}
+		r.Buffered() // as much as comes with the header
+		if err := r.ReadFull(make([]byte, r.left)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The first read of a frame's header reads ahead, the one behind a large payload does not, and what is left goes to its place.
+	if want := []int{ahead, HeaderLen + large - ahead, glance, HeaderLen + large - glance, glance}; !slices.Equal(src.asked, want) {
+		t.Errorf("got reads of %v bytes, want %v", src.asked, want)
+	}
+}
+
 func TestPayloadOverwritesNothingOfTheNextFrame(t *testing.T) {
 	s := newScript(100000, 70000, 1)
 	r := NewReader(inSteps(s.wire, 1<<20), new(countingPool), 1<<15, 1<<20)
