@@ -401,7 +401,8 @@ func foreign(h *head) *foreignResponse {
 	return f
 }
 
-// statusOf returns the status that trailers carry, and false if they are malformed.
+// statusOf returns the status that trailers carry, and false if they are malformed. grpc-status is the decimal form of a signed number of 32
+// bits, whose bits are those of the code, so that codes from 2³¹ on, which no table has, arrive only as negative numbers.
 func statusOf(h *head) (*status.Status, bool) {
 	if !h.hasStatus {
 		return status.New(codes.Unknown, "no grpc-status in trailers"), true

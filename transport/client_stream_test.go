@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc/codes"
 )
 
 // shown returns a status as "code: message".
@@ -29,6 +31,42 @@ func (p *scriptedPeer) data(id uint32, end bool, payload string) {
 // grpcHeaders sends response headers with more fields.
 func (p *scriptedPeer) grpcHeaders(id uint32, end bool, more ...string) {
 	p.headers(id, end, append([]string{":status", "200", "content-type", "application/grpc"}, more...)...)
+}
+
+func TestGRPCStatusIsASignedNumberOf32Bits(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want codes.Code
+		bad  string // why it is no number, "" if it is one
+	}{
+		{"0", codes.OK, ""},
+		{"16", codes.Unauthenticated, ""},
+		{"17", 17, ""},
+		{"007", codes.PermissionDenied, ""},
+		{"+5", codes.NotFound, ""},
+		{"2147483647", 1<<31 - 1, ""},
+		{"2147483648", codes.Unknown, "value out of range"},
+		{"4294967295", codes.Unknown, "value out of range"},
+		{"4294967296", codes.Unknown, "value out of range"},
+		{"-0", codes.OK, ""},
+		{"-1", 1<<32 - 1, ""},
+		{"-2147483648", 1 << 31, ""},
+		{"-2147483649", codes.Unknown, "value out of range"},
+		{"", codes.Unknown, "invalid syntax"},
+		{" 5", codes.Unknown, "invalid syntax"},
+		{"0x5", codes.Unknown, "invalid syntax"},
+		{"1_0", codes.Unknown, "invalid syntax"},
+		{"NOT_FOUND", codes.Unknown, "invalid syntax"},
+	} {
+		message := "said"
+		if tt.bad != "" {
+			message = fmt.Sprintf("transport: malformed grpc-status: strconv.ParseInt: parsing %q: %s", tt.text, tt.bad)
+		}
+		st, sound := statusOf(&head{parsed: parsed{hasStatus: true, grpcStatus: tt.text, grpcMessage: "said"}})
+		if st.Code() != tt.want || st.Proto().GetCode() != int32(tt.want) || sound != (tt.bad == "") || tt.want != codes.OK && st.Message() != message {
+			t.Errorf("%q: got %v %q, sound %v, want %v %q, sound %v", tt.text, st.Code(), st.Message(), sound, tt.want, message, tt.bad == "")
+		}
+	}
 }
 
 func TestStatusOfResponses(t *testing.T) {
