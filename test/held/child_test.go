@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A usage is what a process uses, in bytes.
@@ -52,16 +53,27 @@ func (u usage) String() string {
 	return fmt.Sprintf("%d B: heap %d B, stacks %d B (resident %d B; %d goroutines more)", u.heap+u.stacks, u.heap, u.stacks, u.resident, u.goroutines)
 }
 
-// limit fails the test if the growth is larger than it may be. The resident memory is only compared where there is enough of it.
-func (u usage) limit(t *testing.T, what string, bytes int64) {
-	t.Helper()
-	t.Logf("%s: %v", what, u)
-	if got := u.heap + u.stacks; got > bytes {
-		t.Errorf("%s: got %d bytes each, want at most %d", what, got, bytes)
+// A cost is what each of many things may cost at most, once what is only kept for a moment was given back.
+type cost struct {
+	bytes      int64 // of heap and stacks
+	goroutines int64
+}
+
+// spareGoroutines is how many goroutines there may be beyond those of each thing: of timers that fire, and of commands.
+const spareGoroutines = 20
+
+// fault returns what of the growth for each of n things is more than it may be, "" for nothing. The resident memory only counts where there is
+// enough of it.
+func (c cost) fault(u usage, n int) string {
+	switch {
+	case u.heap+u.stacks > c.bytes:
+		return fmt.Sprintf("got %d bytes each, want at most %d", u.heap+u.stacks, c.bytes)
+	case full && u.resident > c.bytes*5/4:
+		return fmt.Sprintf("got %d resident bytes each, want at most %d", u.resident, c.bytes*5/4)
+	case u.goroutines > int64(n)*c.goroutines+spareGoroutines:
+		return fmt.Sprintf("got %d goroutines more, want %d each and at most %d others", u.goroutines, c.goroutines, spareGoroutines)
 	}
-	if full && u.resident > bytes*5/4 {
-		t.Errorf("%s: got %d resident bytes each, want at most %d", what, u.resident, bytes*5/4)
-	}
+	return ""
 }
 
 // A child is another process of this test.
@@ -118,6 +130,30 @@ func (c *child) measure() (u usage) {
 		c.t.Fatalf("answer %q: %v", answer, err)
 	}
 	return u
+}
+
+const (
+	patience = 30 * time.Second       // how long a child may take to give back what it only keeps for a moment
+	interval = 100 * time.Millisecond // between looks: a look collects garbage
+)
+
+// settle looks at what the child uses more than before, for each of n things, until that is no more than they may cost. If it stays more, the
+// test fails.
+func (c *child) settle(what string, n int, before usage, limit cost) {
+	c.t.Helper()
+	begun := time.Now()
+	for range time.Tick(interval) {
+		u := c.measure().each(before, n)
+		fault := limit.fault(u, n)
+		if fault == "" {
+			c.t.Logf("%d %s, after %v: %v", n, what, time.Since(begun).Round(interval), u)
+			return
+		}
+		if time.Since(begun) > patience {
+			c.t.Errorf("%d %s, after %v: %s; all: %v", n, what, patience, fault, u)
+			return
+		}
+	}
 }
 
 // obey runs a child: it answers each line of the standard input, until that ends.

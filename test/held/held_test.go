@@ -7,17 +7,14 @@ package held
 import (
 	"fmt"
 	"testing"
-	"time"
 )
 
-const (
-	maxConnection   = 10 << 10 // bytes of the server for each idle connection
-	maxServerStream = 8 << 10  // bytes of the server for each open stream and its handler
-	maxClientStream = 4 << 10  // bytes of the client for each open stream
+// What each of many things may cost an end.
+var (
+	serverConnection = cost{bytes: 10 << 10, goroutines: 1}
+	serverStream     = cost{bytes: 8 << 10, goroutines: 1} // with its handler
+	clientStream     = cost{bytes: 4 << 10}
 )
-
-// settle is how long a connection may take to give its buffers back after the last write.
-const settle = 3 * time.Second
 
 // count returns n, or less of it where not all is asked for.
 func count(n int) int {
@@ -41,12 +38,7 @@ func TestIdleConnections(t *testing.T) {
 			if got := client.ask("connect %s %d %v", address, n, call); got != "ok" {
 				t.Fatal(got)
 			}
-			<-time.After(settle)
-			after := server.measure().each(before, n)
-			after.limit(t, fmt.Sprintf("%d idle connections", n), maxConnection)
-			if after.goroutines > int64(n) {
-				t.Errorf("got %d goroutines more for %d connections, want one each", after.goroutines, n)
-			}
+			server.settle("idle connections", n, before, serverConnection)
 		})
 	}
 }
@@ -65,11 +57,6 @@ func TestOpenStreams(t *testing.T) {
 		t.Fatal(got)
 	}
 	server.await("holding", fmt.Sprint(n+10))
-	<-time.After(settle)
-	atServer, atClient := server.measure().each(serverBefore, n), client.measure().each(clientBefore, n)
-	atServer.limit(t, fmt.Sprintf("server, %d streams", n), maxServerStream)
-	atClient.limit(t, fmt.Sprintf("client, %d streams", n), maxClientStream)
-	if atClient.goroutines > 100 {
-		t.Errorf("client: got %d goroutines more for %d streams, want none for a stream", atClient.goroutines, n)
-	}
+	server.settle("streams at the server", n, serverBefore, serverStream)
+	client.settle("streams at the client", n, clientBefore, clientStream)
 }
