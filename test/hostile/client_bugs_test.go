@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -270,33 +271,31 @@ func TestClientGivesPlacesOfCancelledCallsBack(t *testing.T) {
 
 // #7662, #8425, #5358: closing waited for a peer that reads nothing.
 func TestClientClosesThoughTheServerReadsNothing(t *testing.T) {
-	over := make(chan struct{})
-	defer close(over)
-	address := listen(t, func(nc net.Conn) {
-		p := accept(t, nc, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
-		p.do(p.WriteWindowUpdate(0, 1<<30))
-		p.flush()
-		<-over
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		go func() { // ends with the HEADERS of the call
+			p := accept(t, far, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
+			p.do(p.WriteWindowUpdate(0, 1<<30))
+			for h, err := p.next(); err == nil && h.Type != http2.FrameHeaders; h, err = p.next() {
+			}
+		}()
+		cc, err := grpc.NewClient("passthrough:///x", grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return near, nil }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		failed := make(chan error, 1)
+		go func() { failed <- upload(1<<20)(t.Context(), cc) }() // ends with the channel
+		synctest.Wait()                                          // it is blocked
+		begun := time.Now()
+		cc.Close()
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("Close took %v, want at most 1s", took)
+		}
+		if err := <-failed; outcome(err) != "Canceled: grpc: the client connection is closing" {
+			t.Errorf("call: got %v, want Canceled", err)
+		}
 	})
-	cc := channelTo(t, address)
-	failed := make(chan error, 1)
-	blocked := make(chan struct{})
-	go func() {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		timer := time.AfterFunc(short, func() { close(blocked) })
-		defer timer.Stop()
-		failed <- upload(1<<20)(ctx, cc)
-	}()
-	<-blocked
-	begun := time.Now()
-	cc.Close()
-	if took := time.Since(begun); took > time.Second {
-		t.Errorf("Close took %v, want at most 1s", took)
-	}
-	if err := <-failed; outcome(err) != "Canceled: grpc: the client connection is closing" {
-		t.Errorf("call: got %v, want Canceled", err)
-	}
 }
 
 // #8655, #8786: what a connect attempt had begun was left behind when it was given up.
