@@ -86,51 +86,6 @@ func echoServer(t *testing.T, opts ...grpc.ServerOption) string {
 	return lis.Addr().String()
 }
 
-// #2767, #2919: calls that met a GOAWAY failed, each of four ways found after the other. A call is made again once (gRFC A6), so that one
-// may fail which meets two: that needs a hundred others between its attempts.
-func TestClientLosesNoCallToGoAway(t *testing.T) {
-	const callers, calls, perConn = 8, 500, 100
-	var conns atomic.Int32
-	address := listen(t, func(nc net.Conn) {
-		conns.Add(1)
-		p := accept(t, nc)
-		for last, n := uint32(0), 0; ; {
-			h, err := p.next()
-			if err != nil {
-				return
-			}
-			if h.Type == http2.FrameHeaders && n < perConn {
-				if n++; n == perConn {
-					last = h.StreamID
-					p.do(p.WriteGoAway(last, http2.ErrCodeNo, nil))
-				}
-			}
-			if h.end() && (n < perConn || h.StreamID <= last) {
-				p.ok(h.StreamID, "fine")
-			}
-		}
-	})
-	cc := channelTo(t, address)
-	var failed atomic.Int32
-	var calling sync.WaitGroup
-	for range callers {
-		calling.Go(func() {
-			for range calls {
-				if err := exchange(t.Context(), cc); err != nil && failed.Add(1) == 1 {
-					t.Logf("got %v, want OK", err)
-				}
-			}
-		})
-	}
-	calling.Wait()
-	if n := failed.Load(); n > conns.Load()/10 {
-		t.Errorf("%d of %d calls failed, want hardly any", n, callers*calls)
-	}
-	if n := conns.Load(); n < callers*calls/perConn {
-		t.Errorf("got %d connections, want at least %d", n, callers*calls/perConn)
-	}
-}
-
 // #1936, #1854, #3728: a goroutine for each stream that is not read to its end.
 func TestClientStreamsNeedNoGoroutines(t *testing.T) {
 	const streams = 1000
