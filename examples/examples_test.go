@@ -105,7 +105,11 @@ func start(t *testing.T, addr, program string, args ...string) {
 		cmd.Process.Kill()
 		<-exited
 	})
+	begun := time.Now()
 	for range time.Tick(10 * time.Millisecond) {
+		if took := time.Since(begun); took > time.Minute {
+			t.Fatalf("%s %v: no server on %s after %v", program, args, addr, took)
+		}
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
 			return

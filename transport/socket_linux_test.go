@@ -69,10 +69,16 @@ func TestUserTimeoutIsThatOfKeepalive(t *testing.T) {
 
 // A slowPair is a server connection whose client, on a real socket with small buffers, reads by hand.
 type slowPair struct {
-	server *Server
-	keeper *streamKeeper
-	client net.Conn // above TLS, if there is any
+	server  *Server
+	streams chan *ServerStream // the one there is
+	client  net.Conn           // above TLS, if there is any
 }
+
+// HandleStream implements Handler.
+func (p *slowPair) HandleStream(s *ServerStream) { p.streams <- s }
+
+// Closed implements Handler.
+func (p *slowPair) Closed(error) {}
 
 // narrowPair returns both ends of a connection whose first end can write little that the other one has not read, beyond its own buffer.
 func narrowPair(t *testing.T, sendBuffer int) (near, far net.Conn) {
@@ -99,7 +105,7 @@ func narrowPair(t *testing.T, sendBuffer int) (near, far net.Conn) {
 // newSlowPair makes a slowPair with one stream that has much to write.
 func newSlowPair(t *testing.T, secured bool, sendBuffer int, stall time.Duration) *slowPair {
 	near, far := narrowPair(t, sendBuffer)
-	p := &slowPair{client: far, keeper: new(streamKeeper)}
+	p := &slowPair{client: far, streams: make(chan *ServerStream, 1)}
 	if secured {
 		ca := testkit.NewCA(t)
 		near = tls.Server(near, &tls.Config{Certificates: []tls.Certificate{ca.Server(t, "localhost")}})
@@ -117,7 +123,7 @@ func newSlowPair(t *testing.T, secured bool, sendBuffer int, stall time.Duration
 		Keepalive: keepalive.ServerParameters{Timeout: time.Hour}, // which is also that of the system
 	}
 	var err error
-	if p.server, err = NewServer(near, options, p.keeper); err != nil {
+	if p.server, err = NewServer(near, options, p); err != nil {
 		t.Fatal(err)
 	}
 	go p.server.Serve() // ends with the connection
@@ -130,15 +136,7 @@ func newSlowPair(t *testing.T, secured bool, sendBuffer int, stall time.Duration
 
 // stream waits for the stream, and makes it write a large message.
 func (p *slowPair) stream(t *testing.T) *ServerStream {
-	for range time.Tick(time.Millisecond) {
-		p.keeper.mu.Lock()
-		n := len(p.keeper.streams)
-		p.keeper.mu.Unlock()
-		if n > 0 {
-			break
-		}
-	}
-	s := p.keeper.streams[0]
+	s := <-p.streams
 	if err := s.Write(messageOf(8 << 20)); err != nil {
 		t.Fatal(err)
 	}
@@ -188,12 +186,16 @@ func TestCloseOfAFullSocket(t *testing.T) {
 			t.Parallel()
 			p := newSlowPair(t, secured, 4<<10, time.Hour)
 			s := p.stream(t)
+			start := time.Now()
 			for range time.Tick(time.Millisecond) {
 				if unsentBytes(p.server.socket) > 0 { // of a write of much more
 					break
 				}
+				if took := time.Since(start); took > 10*time.Second {
+					t.Fatalf("the socket has taken all there is, or nothing, in %v", took)
+				}
 			}
-			start := time.Now()
+			start = time.Now()
 			p.server.Close(ErrConnClosing)
 			if s.Context().Err() == nil {
 				t.Error("the call lives on, want it to end at once")
