@@ -140,7 +140,7 @@ func TestControlFrames(t *testing.T) {
 		{"PRIORITY on an idle stream", raw(http2.FramePriority, 0, 99, 0, 0, 0, 3, 16), "", "[]"},
 		{"PRIORITY on a closed stream", raw(http2.FramePriority, 0, 3, 0, 0, 0, 1, 16), "", "[]"},
 		{"PRIORITY of a stream on itself", raw(http2.FramePriority, 0, 1, 0, 0, 0, 1, 16), "", "[RST_STREAM 1 PROTOCOL_ERROR]"},
-		{"PRIORITY of a stream on itself alone", raw(http2.FramePriority, 0, 1, 0x80, 0, 0, 1, 16), "", "[RST_STREAM 1 PROTOCOL_ERROR]"},
+		{"PRIORITY of a stream on itself, exclusively", raw(http2.FramePriority, 0, 1, 0x80, 0, 0, 1, 16), "", "[RST_STREAM 1 PROTOCOL_ERROR]"},
 		{"PRIORITY of an idle stream on itself", raw(http2.FramePriority, 0, 99, 0, 0, 0, 99, 16), "PROTOCOL_ERROR: malformed PRIORITY on stream 99", "[]"},
 		{"PRIORITY that is short", raw(http2.FramePriority, 0, 1, 0, 0, 0, 3), "", "[RST_STREAM 1 FRAME_SIZE_ERROR]"},
 		{"PRIORITY that is empty", raw(http2.FramePriority, 0, 1), "", "[RST_STREAM 1 FRAME_SIZE_ERROR]"},
