@@ -77,3 +77,32 @@ func TestCallThatCannotUseItsTurnPassesItOn(t *testing.T) {
 		})
 	}
 }
+
+func TestMetadataThatCannotBeSentOpensNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, ClientOptions{}, false)
+		for _, tt := range []struct {
+			name string
+			h    CallHeader
+			want string // what the error begins with
+		}{
+			{"credentials of the channel", CallHeader{Credentials: [2]map[string]string{{"Key": "v"}}}, `stream error: code = Internal desc = "header key \"Key\"`},
+			{"credentials of the call", CallHeader{Credentials: [2]map[string]string{{"a": "v"}, {"b": "\n"}}}, `stream error: code = Internal desc = "header key \"b\"`},
+			{"metadata", CallHeader{Metadata: metadata.MD{"b": {"\r"}}}, `stream error: code = Internal`},
+			{"added metadata", CallHeader{Added: [][]string{{"B", "\x00"}}}, `stream error: code = Internal`},
+			{"metadata of the pick", CallHeader{PickMD: metadata.MD{"": {"v"}}}, `stream error: code = Internal desc = "there is an empty key in the header"`},
+		} {
+			m := messageOf(10)
+			m.Ref()
+			tt.h.Method, tt.h.Authority = "/s/m", "a"
+			err := c.Open(t.Context(), new(ClientStream), &tt.h, m, true)
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("%s: got %v, want %s…", tt.name, err, tt.want)
+			}
+			if got := m.refs.Load(); got != 1 {
+				t.Errorf("%s: got %d references of the message, want the test's", tt.name, got)
+			}
+		}
+		p.want()
+	})
+}

@@ -190,3 +190,40 @@ func TestHeadersThatTheClientDoesNotTakeAreNotSent(t *testing.T) {
 		p.want("0s RST_STREAM 1 INTERNAL_ERROR")
 	})
 }
+
+func TestTrailersThatTheClientDoesNotTakeAreNotSent(t *testing.T) {
+	s := newStillServer(t, ServerOptions{})
+	_ = s.WriteSettings(http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: 1000})
+	s.request(1, false)
+	s.request(3, false)
+	if err := s.feed(); err != nil {
+		t.Fatal(err)
+	}
+	s.said()
+	for i, n := range []int{1000, 500} {
+		st := s.opened[i]
+		if err := st.SetTrailer(metadata.Pairs("key", strings.Repeat("v", n))); err != nil {
+			t.Fatal(err)
+		}
+		_ = st.Finish(status.New(codes.OK, ""), nil)
+	}
+	if got, want := fmt.Sprint(s.said()), "[RST_STREAM 1 INTERNAL_ERROR HEADERS 3 RST_STREAM 3 NO_ERROR]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestFinishWakesWhoReceives(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _, _ := accepted(t)
+		got := make(chan error, 1)
+		go func() { // ends with the call
+			_, err := s.Recv()
+			got <- err
+		}()
+		synctest.Wait()
+		_ = s.Finish(status.New(codes.OK, ""), nil)
+		if err := <-got; err != context.Canceled {
+			t.Errorf("got %v, want %v", err, context.Canceled)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -340,5 +341,40 @@ func TestSetUpThatFailsIsNoConcernOfTheHandler(t *testing.T) {
 				t.Errorf("%s: the handler heard %q, after %v, want nothing, and at once", tt.name, k.ends, time.Since(start))
 			}
 		})
+	}
+}
+
+// A brokenConn cannot be written to. What it reads comes when it was closed for that.
+type brokenConn struct {
+	feedConn
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (c *brokenConn) Read(p []byte) (int, error) {
+	<-c.closed
+	return c.feedConn.Read(p)
+}
+
+func (c *brokenConn) Write([]byte) (int, error)        { return 0, errors.New("broken pipe") }
+func (c *brokenConn) SetReadDeadline(time.Time) error  { return nil }
+func (c *brokenConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (c *brokenConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return nil
+}
+
+func TestSetUpOfAConnectionThatCannotBeWrittenTo(t *testing.T) {
+	nc := &brokenConn{closed: make(chan struct{})}
+	nc.in.WriteString(http2.ClientPreface)
+	nc.in.Write(frame.AppendSettings(nil, nil))
+	k := new(streamKeeper)
+	s, err := NewServer(nc, ServerOptions{Context: context.Background()}, k)
+	if want := `connection error: desc = "error writing to client: broken pipe"`; s != nil || err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if len(k.ends) > 0 {
+		t.Errorf("the handler heard %q, want nothing", k.ends)
 	}
 }
