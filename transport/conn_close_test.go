@@ -6,46 +6,18 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
-
-	"google.golang.org/grpc/transport/internal/frame"
 )
 
-// A quietHandler takes streams and does nothing with them.
-type quietHandler struct{}
-
-func (quietHandler) HandleStream(*ServerStream) {}
-func (quietHandler) Closed(error)               {}
-
 func TestDataBehindCloseIsNotAnsweredByReset(t *testing.T) {
-	nc := new(feedConn)
-	s := &Server{handler: quietHandler{}}
-	s.o.setDefaults()
-	s.init(nc, s, s.o.ConnOptions)
-	s.send.writer = writerRunning // so that none is started
-	s.read.settled = true
-	feed := func(wire []byte) error {
-		nc.in.Write(wire)
-		h, err := s.read.frames.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s.handle(h)
-	}
-	block, err := new(blockEncoder).request(newRequest("/s/m"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := feed(frame.AppendHeaderBlock(nil, 1, 0, block, frame.DefaultMaxSize)); err != nil || len(s.streams) != 1 {
-		t.Fatalf("request: got %v, %d streams, want one", err, len(s.streams))
-	}
+	s := withStreams(t)
 	s.Close(errors.New("stopped"))
-	defer s.kill.Stop()
-	before := len(s.send.buf)
-	if err := feed(append(frame.AppendHeader(nil, frame.Data, 0, 1, 1), 'x')); err != ErrConnClosing {
+	s.said()
+	_ = s.WriteData(1, false, []byte("x"))
+	if err := s.feed(); err != ErrConnClosing {
 		t.Errorf("DATA behind Close: got %v, want %v", err, ErrConnClosing)
 	}
-	if got := s.send.buf[before:]; len(got) > 0 {
-		t.Errorf("DATA behind Close: got the answer %x, want none behind the GOAWAY", got)
+	if got := s.said(); len(got) > 0 {
+		t.Errorf("DATA behind Close: got the answer %q, want none behind the GOAWAY", got)
 	}
 }
 
