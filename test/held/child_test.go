@@ -59,19 +59,20 @@ type cost struct {
 	goroutines int64
 }
 
-// spareGoroutines is how many goroutines there may be beyond those of each thing: of timers that fire, and of commands.
-const spareGoroutines = 20
+// spareGoroutines is how many goroutines there may be beyond those of each thing, or have been before: of timers that fire, and of commands.
+const spareGoroutines = 50
 
-// fault returns what of the growth for each of n things is more than it may be, "" for nothing. The resident memory only counts where there is
-// enough of it.
+// fault returns what of the growth for each of n things is more than it may be, "" for nothing, or that they are not there any more. The
+// resident memory only counts where there is enough of it.
 func (c cost) fault(u usage, n int) string {
+	least := int64(n) * c.goroutines
 	switch {
 	case u.heap+u.stacks > c.bytes:
 		return fmt.Sprintf("got %d bytes each, want at most %d", u.heap+u.stacks, c.bytes)
 	case full && u.resident > c.bytes*5/4:
 		return fmt.Sprintf("got %d resident bytes each, want at most %d", u.resident, c.bytes*5/4)
-	case u.goroutines > int64(n)*c.goroutines+spareGoroutines:
-		return fmt.Sprintf("got %d goroutines more, want %d each and at most %d others", u.goroutines, c.goroutines, spareGoroutines)
+	case u.goroutines > least+spareGoroutines || u.goroutines < least-spareGoroutines:
+		return fmt.Sprintf("got %d goroutines more, want %d, or up to %d more or less", u.goroutines, least, spareGoroutines)
 	}
 	return ""
 }
