@@ -154,7 +154,7 @@ func (c *conn) sendMessageLocked(s *stream, m *OutMessage, end bool) {
 func (d *sendSide) data(id uint32, m *OutMessage, end bool) {
 	n := m.Len()
 	last := &d.lastData
-	if last.id != id || last.at+frame.HeaderLen+last.len != len(d.buf) || last.len+n > turnSize {
+	if last.id != id || last.at+frame.HeaderLen+last.len != len(d.buf) || last.len+n > frame.DefaultMaxSize {
 		*last = dataFrame{id: id, at: len(d.buf)}
 		d.buf = frame.AppendHeader(d.buf, frame.Data, 0, id, 0)
 	}

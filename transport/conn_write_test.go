@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"golang.org/x/net/http2"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/transport/internal/frame"
 )
 
 // A watchedConn counts writes of nothing, and cannot be written to once it is broken.
@@ -102,4 +105,34 @@ func TestServerThatCannotWriteSaysSo(t *testing.T) {
 			t.Errorf("got %q, want %q", k.ends, want)
 		}
 	})
+}
+
+// TestSmallMessagesShareFramesThatAnyPeerTakes queues messages of all kinds of sizes, and looks at the DATA frames that they end up in.
+func TestSmallMessagesShareFramesThatAnyPeerTakes(t *testing.T) {
+	for _, size := range []int{1, 100, 1000, copyLimit - PrefixLen} {
+		var d sendSide
+		d.init()
+		sent := 0
+		for range 200 {
+			m := NewOutMessage()
+			m.SetPayload(false, append(m.Reserve(mem.DefaultBufferPool(), size), make([]byte, size)...))
+			sent += m.Len()
+			d.data(1, m, false)
+			m.Free()
+		}
+		r := http2.NewFramer(nil, bytes.NewReader(d.buf))
+		r.SetMaxReadFrameSize(1<<24 - 1)
+		got, frames := 0, 0
+		for f, err := r.ReadFrame(); err != io.EOF; f, err = r.ReadFrame() {
+			data, ok := f.(*http2.DataFrame)
+			if err != nil || !ok || len(data.Data()) > frame.DefaultMaxSize {
+				t.Fatalf("messages of %d bytes: got %v, %v, want DATA of at most %d bytes", size, f, err, frame.DefaultMaxSize)
+			}
+			got += len(data.Data())
+			frames++
+		}
+		if fit := frame.DefaultMaxSize / (PrefixLen + size); got != sent || frames != (200+fit-1)/fit {
+			t.Errorf("200 messages of %d bytes: got %d bytes in %d frames, want %d bytes, %d messages in each", size, got, frames, sent, fit)
+		}
+	}
 }
