@@ -267,10 +267,10 @@ func (c *conn) wholeData(s *stream, h frame.Header, p []byte) error {
 	if err != nil {
 		return c.unwantedData(s, h, err)
 	}
-	s.received(increment, wake)
 	if h.Flags.Has(frame.EndStream) {
-		c.peerEnded(s)
+		c.peerEnded(s) // first, so that the reader need not be woken again
 	}
+	s.received(increment, wake)
 	return nil
 }
 
