@@ -26,6 +26,10 @@ func (c *serverConn) HandleStream(st *transport.ServerStream) {
 		ss.ctx = ctx
 	}
 	c.s.handlers.Add(1)
+	if !st.Complete() && ss.needsRequest() {
+		st.AwaitRequest() // calls Begin
+		return
+	}
 	c.s.workers.run(ss)
 }
 
@@ -43,11 +47,11 @@ func (ss *serverStream) refuse(st *status.Status) {
 	ss.st.Done()
 }
 
-// handle handles the RPC. It is run by a worker.
+// handle handles the RPC. It is run by a worker, or, if the RPC is over, by whoever has ended it.
 func (ss *serverStream) handle() {
 	defer ss.s.handlers.Done()
 	defer ss.st.Done()
-	if labelsOn {
+	if labelsOn && !ss.over {
 		ss.label()
 		defer unlabel()
 	}
@@ -66,6 +70,8 @@ func (ss *serverStream) handle() {
 // run runs the handler of a method, nil if there is none.
 func (ss *serverStream) run(m *method) (*transport.OutMessage, error) {
 	switch {
+	case ss.over:
+		return nil, statusOf(ss.st.Context().Err()).Err()
 	case m == nil:
 		return nil, ss.s.noMethod(ss.st.Method())
 	case m.unary != nil:

@@ -174,8 +174,9 @@ func InTapHandle(h tap.ServerInHandle) ServerOption {
 	})
 }
 
-// StatsHandler returns an option that adds a handler which is told of all calls and connections. A nil handler is ignored, with an error
-// in the log.
+// StatsHandler returns an option that adds a handler which is told of all calls and connections: of a call when its handler begins, or when
+// it ends if that is before, by the goroutine that has ended it, such as the one that reads the connection. A nil handler is ignored, with
+// an error in the log.
 func StatsHandler(h stats.Handler) ServerOption {
 	return serverOption(func(o *serverOptions) {
 		if h == nil {

@@ -32,6 +32,7 @@ type serverStream struct {
 	oneRequest bool         // the RPC's client sends one message
 	got        bool         // of the receiving goroutine: a message was received
 	begun      bool         // the observer was told that the RPC begins
+	over       bool         // the RPC was over before its message came
 	toldHeader atomic.Bool  // the observer knows of the headers
 	reply      any          // of a unary RPC, once it is encoded
 	replySize  sizes

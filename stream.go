@@ -24,7 +24,7 @@ type StreamDesc struct {
 	Handler    StreamHandler // of use to servers only
 
 	ServerStreams bool // the server may send any number of messages
-	ClientStreams bool // the client may send any number of messages
+	ClientStreams bool // the client may send any number of messages; if not, the handler begins when the first byte of its message comes
 }
 
 // Stream is what ClientStream and ServerStream have in common.

@@ -347,7 +347,7 @@ func (s *stream) received(increment uint32, wake bool) {
 		s.sendWindowUpdate(increment)
 	}
 	if wake {
-		s.recv.signal()
+		s.signal()
 	}
 }
 

@@ -76,6 +76,7 @@ const (
 	forNothing waitFor = iota
 	forMessage         // one message or the end
 	forEnd             // the end, or a second message, which a unary call must not have
+	forByte            // the first byte or the end: the reader begins then
 )
 
 // MessageTooLarge says that the peer announced a message larger than this side accepts. Nothing of it was kept.
@@ -307,7 +308,7 @@ func (q *recvQueue) mustWakeLocked() bool {
 	switch {
 	case q.waiting == forNothing:
 		return false
-	case q.ended || q.err != nil || q.waiting == forMessage && q.messages > 0 || q.messages > 1:
+	case q.ended || q.err != nil || q.messages > 1 || q.messages > 0 && q.waiting != forEnd || q.got > 0 && q.waiting == forByte:
 		q.waiting = forNothing
 		return true
 	}
@@ -316,6 +317,14 @@ func (q *recvQueue) mustWakeLocked() bool {
 
 // signal wakes the reader. It is called once for each true that the methods above return.
 func (q *recvQueue) signal() { q.wake <- struct{}{} }
+
+// awaitByte reports whether nothing has come yet. If so, the methods above will return true, once, when something has.
+func (q *recvQueue) awaitByte() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = forByte
+	return !q.mustWakeLocked()
+}
 
 // await blocks until what is waited for is there, or until done is closed, which it reports as false. ask, if not nil, is told
 // the increment that the arriving message needs.

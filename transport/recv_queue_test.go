@@ -4,12 +4,15 @@ package transport
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"slices"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/mem"
@@ -392,4 +395,31 @@ func TestMemoryOfAMessageFitsIt(t *testing.T) {
 	}
 	c.free()
 	checkEmpty(t, "after free", q, pool)
+}
+
+// Whoever is the first, the read goroutine or one who ends the stream, begins the call, and nobody else does.
+func TestOneOfTheFirstByteAndTheEndIsTheFirst(t *testing.T) {
+	for range 1000 {
+		q, _ := newQueue(100)
+		if !q.awaitByte() {
+			t.Fatal("got a queue with something in it, want an empty one")
+		}
+		var wakes atomic.Int32
+		var both sync.WaitGroup
+		count := func(wake bool) {
+			if wake {
+				wakes.Add(1)
+			}
+		}
+		both.Go(func() {
+			_, wake, _ := q.arriveWhole(wireOf(1))
+			count(wake)
+			count(q.end(io.EOF, false))
+		})
+		both.Go(func() { count(q.end(context.Canceled, true)) })
+		both.Wait()
+		if got := wakes.Load(); got != 1 {
+			t.Fatalf("got %d wake-ups, want 1", got)
+		}
+	}
 }

@@ -31,7 +31,8 @@ type ServerOptions struct {
 // A Handler takes the streams of a connection.
 type Handler interface {
 	// HandleStream is called for each sound request, and must not block: the read goroutine calls it, or, if too many handlers run,
-	// that of the first one which returns. Whoever handles the stream calls its Finish, and then Done.
+	// that of the first one which returns. Whoever handles the stream calls its Finish, and then Done. If that needs the request first,
+	// HandleStream leaves it to AwaitRequest.
 	HandleStream(*ServerStream)
 	// Closed says that the connection is closed. It is called once, without locks.
 	Closed(err error)
@@ -264,6 +265,7 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		return err
 	}
 	if now {
+		s.whole = t.read.last == nil // by peerEnded
 		t.handler.HandleStream(s)
 	}
 	return nil

@@ -26,10 +26,14 @@ func (s *ServerStream) startTimer() {
 
 // expire ends the call because its deadline has passed.
 func (s *ServerStream) expire() {
-	s.end(context.DeadlineExceeded)
-	if s.http != nil {
-		return
+	if s.http == nil {
+		s.reset()
 	}
+	s.end(context.DeadlineExceeded)
+}
+
+// reset ends the stream of a call whose deadline has passed.
+func (s *ServerStream) reset() {
 	s.c.mu.Lock()
 	there := s.c.resetLocked(&s.stream, frame.Cancel)
 	s.c.unlock()

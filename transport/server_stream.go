@@ -32,8 +32,9 @@ type ServerStream struct {
 	req     *head
 	held    int  // bytes that count for Server.held
 	handled bool // guarded by conn.mu: the handler has the stream and has not returned
+	whole   bool // see Complete
 	ctx     serverContext
-	call    CallValues // the call as the package above sees it; nil if it sees none
+	call    Call // nil if the package above has set none
 
 	mu           sync.Mutex // guards the fields below
 	header       metadata.MD
@@ -90,15 +91,6 @@ func (t *Server) newStream(id uint32, h *head) (*ServerStream, *refusal) {
 
 // Context returns the context of the call.
 func (s *ServerStream) Context() context.Context { return &s.ctx }
-
-// CallValues answers for a call in its context.
-type CallValues interface {
-	// Value returns the value of a key, nil if there is none.
-	Value(key any) any
-}
-
-// SetCall sets what answers in the context of the call beside the stream. It must be called before anybody else has the context.
-func (s *ServerStream) SetCall(c CallValues) { s.call = c }
 
 // Method returns the path of the request.
 func (s *ServerStream) Method() string { return s.req.path }
@@ -337,7 +329,7 @@ func (s *ServerStream) finish() {
 	s.ctx.Finish(context.Canceled)
 	s.stopTimer()
 	if s.recv.finish(context.Canceled) {
-		s.recv.signal()
+		s.signal()
 	}
 }
 
@@ -398,7 +390,7 @@ func (s *ServerStream) end(err error) {
 	s.ctx.Finish(err)
 	s.stopTimer()
 	if s.recv.end(err, true) {
-		s.recv.signal()
+		s.signal()
 	}
 	if s.http != nil {
 		s.http.interrupt()
@@ -411,7 +403,7 @@ func (s *ServerStream) ended() {
 	_ = s.c.advanceLocked(&s.stream, recvEnd) // the receive queue has checked that it is the first
 	s.c.unlock()
 	if s.recv.end(io.EOF, false) {
-		s.recv.signal()
+		s.signal()
 	}
 }
 
@@ -420,10 +412,10 @@ func (s *ServerStream) stray([]byte) {}
 
 // aborted implements streamSide.
 func (s *ServerStream) aborted(why abort) {
-	s.end(context.Canceled)
 	if why.conn == nil {
 		s.endedEarly()
 	}
+	s.end(context.Canceled)
 }
 
 // endWithLocked ends the stream with trailers behind what it has queued.

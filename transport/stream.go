@@ -183,6 +183,15 @@ func (s *stream) waitLocked() {
 	s.c.mu.Lock()
 }
 
+// signal wakes the reader, or begins the call if there is no reader yet. It is called once for each true that recv's methods return.
+func (s *stream) signal() {
+	if s.recv.wake == nil {
+		s.side.(*ServerStream).begin()
+		return
+	}
+	s.recv.signal()
+}
+
 // receive blocks for the next message. The error is io.EOF at the end of the stream.
 func (s *stream) receive() (InMessage, error) {
 	for {

@@ -13,6 +13,7 @@ import (
 var (
 	serverConnection = cost{bytes: 10 << 10, goroutines: 1}
 	serverStream     = cost{bytes: 8 << 10, goroutines: 1} // with its handler
+	earlyStream      = cost{bytes: 2 << 10}                // of the server, whose handler has not begun
 	clientStream     = cost{bytes: 4 << 10}
 )
 
@@ -48,12 +49,12 @@ func TestOpenStreams(t *testing.T) {
 	n := count(100000)
 	server, client := start(t, "server"), start(t, "client")
 	address := server.ask("address")
-	if got := client.ask("open %s 10", address); got != "ok" {
+	if got := client.ask("open %s 10 Hold", address); got != "ok" {
 		t.Fatal(got)
 	}
 	server.await("holding", "10")
 	serverBefore, clientBefore := server.measure(), client.measure()
-	if got := client.ask("open %s %d", address, n); got != "ok" {
+	if got := client.ask("open %s %d Hold", address, n); got != "ok" {
 		t.Fatal(got)
 	}
 	server.await("holding", fmt.Sprint(n+10))

@@ -38,10 +38,13 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// service has one method, which waits for the end of the request.
+// service has a method that waits for the end of the request, and two whose request is one message.
 var service = grpc.ServiceDesc{
 	ServiceName: "held.Held", HandlerType: (*any)(nil),
-	Streams: []grpc.StreamDesc{{StreamName: "Hold", ServerStreams: true, ClientStreams: true, Handler: hold}},
+	Methods: []grpc.MethodDesc{{MethodName: "Once", Handler: once}},
+	Streams: []grpc.StreamDesc{
+		{StreamName: "Hold", ServerStreams: true, ClientStreams: true, Handler: hold}, {StreamName: "Down", ServerStreams: true, Handler: hold},
+	},
 }
 
 const method = "/held.Held/Hold"
@@ -59,6 +62,11 @@ func hold(_ any, stream grpc.ServerStream) error {
 			return nil
 		}
 	}
+}
+
+func once(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+	in := new(emptypb.Empty)
+	return in, decode(in)
 }
 
 // runServer is the server, which serves until its standard input ends.
@@ -81,7 +89,7 @@ func runServer() {
 func runClient() {
 	obey(map[string]func([]string) string{
 		"connect": func(args []string) string { return connect(args[0], number(args[1]), args[2] == "true") },
-		"open":    func(args []string) string { return open(args[0], number(args[1])) },
+		"open":    func(args []string) string { return open(args[0], number(args[1]), args[2]) },
 	})
 }
 
@@ -182,8 +190,8 @@ func writeCall(f *http2.Framer) error {
 	return f.WriteData(1, true, make([]byte, 5)) // one empty message
 }
 
-// open opens n streams on one connection.
-func open(address string, n int) string {
+// open opens n streams of a method, without a message, on one connection. The server has all of them then.
+func open(address string, n int, method string) string {
 	cc, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err.Error()
@@ -191,11 +199,14 @@ func open(address string, n int) string {
 	ctx, cancel := context.WithCancel(context.Background())
 	keepAll(cc, cancel)
 	for range n {
-		s, err := cc.NewStream(ctx, &service.Streams[0], method, grpc.WaitForReady(true))
+		s, err := cc.NewStream(ctx, &service.Streams[0], "/held.Held/"+method, grpc.WaitForReady(true))
 		if err != nil {
 			return err.Error()
 		}
 		keepAll(s)
+	}
+	if err := cc.Invoke(ctx, "/held.Held/Once", new(emptypb.Empty), new(emptypb.Empty)); err != nil {
+		return err.Error()
 	}
 	return "ok"
 }

@@ -1,0 +1,26 @@
+// RPCs whose client sends one message: there is nothing to do for them, and no goroutine, before that has begun to arrive.
+
+package grpc
+
+import "google.golang.org/grpc/encoding"
+
+// needsRequest reports whether the handler of the RPC, and whatever is around it, can do nothing before the request comes. A path without
+// a method and an encoding that is not known are answered at once; the handler of unknown methods may speak first.
+func (ss *serverStream) needsRequest() bool {
+	m := ss.s.methods[ss.st.Method()]
+	return m != nil && (m.unary != nil || !m.stream.ClientStreams) && ss.s.opts.decompresses(ss.st.RecvCompress())
+}
+
+// decompresses reports whether the server knows how messages are compressed whose grpc-encoding is name.
+func (o *serverOptions) decompresses(name string) bool {
+	return name == "" || name == encoding.Identity || o.decompressor != nil && o.decompressor.Type() == name || encoding.GetCompressor(name) != nil
+}
+
+// Begin implements transport.Call. An RPC that is over has no handler: only those who watch it hear of it.
+func (ss *serverStream) Begin(over bool) {
+	if ss.over = over; over {
+		ss.handle()
+	} else {
+		ss.s.workers.run(ss)
+	}
+}
