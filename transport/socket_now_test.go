@@ -1,4 +1,4 @@
-// Tests of reading and writing that never waits: on a pair of sockets in non-blocking mode.
+// Tests of reading and writing that never waits: on a pair of sockets in non-blocking mode, and in spite of the other one.
 
 //go:build unix
 
