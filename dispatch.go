@@ -148,7 +148,9 @@ func (ss *serverStream) handleUnary(m *method) (*transport.OutMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	ss.reply, ss.replySize = v, n
+	if ss.obs != nil {
+		ss.reply, ss.replySize = v, n
+	}
 	return reply, nil
 }
 
@@ -189,6 +191,7 @@ func (ss *serverStream) finish(reply *transport.OutMessage, err error) {
 	if reply != nil {
 		ss.tellHeader()
 		ss.obs.outPayload(ss.reply, ss.replySize)
+		ss.reply = nil // the stream lasts until the client has taken it
 	}
 	if sent == nil {
 		ss.obs.outTrailer(ss.st.Trailer())
