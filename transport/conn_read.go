@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"google.golang.org/grpc/transport/internal/frame"
@@ -108,8 +109,12 @@ func (c *conn) pace() error {
 		c.mu.Unlock()
 		return ErrConnClosing
 	}
-	if c.send.peerBytes <= backlogSize && !(crowded && c.send.crowded() && c.hasWorkLocked()) { // without work it is windows that are waited for, which must be read
+	crowded = crowded && c.send.crowded()
+	if c.send.peerBytes <= backlogSize && !(crowded && c.hasWorkLocked()) { // without work it is windows that are waited for, which must be read
 		c.mu.Unlock()
+		if crowded {
+			runtime.Gosched() // or handlers, which must not fall far behind
+		}
 		return nil
 	}
 	room := make(chan struct{})

@@ -48,8 +48,8 @@
 //	client's streams      streams that were reset among them
 //	streams that end      1000, and 100 a second, while they are     too_many_resets (maxEarlyEnds, earlyEndInterval)
 //	without an answer     more than half of the last 1000
-//	answers that nobody   1000, or 1 MiB                             no requests are read until the socket takes them (maxUnreadStreams,
-//	reads                                                            maxUnreadBytes)
+//	answers that nobody   1 MiB, or 128 requests that were read      no requests are read until the socket takes them, or, if there is none
+//	reads                 since a write began                        yet, handlers have had their turn (maxUnreadBytes, maxAhead)
 //	answers without       32768                                      the stream is refused: REFUSED_STREAM (maxWaitingAnswers)
 //	window
 //	PING, SETTINGS, RST   64 KiB of answers to them                  nothing is read until the socket takes them (backlogSize)

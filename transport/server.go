@@ -254,6 +254,7 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		return nil
 	}
 	t.held += s.held
+	t.send.unread.opened++
 	now := t.beginLocked(s)
 	t.addLocked(&s.stream)
 	t.unlock()

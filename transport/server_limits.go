@@ -26,9 +26,10 @@ const (
 	// fields takes up to four times its measure, so that this stands for 4 MiB.
 	maxHeldLists = 1 << 20
 
-	// maxUnreadStreams and maxUnreadBytes are how many answers, and bytes of them, may wait for the socket before no more requests are read.
-	maxUnreadStreams = 1000
-	maxUnreadBytes   = 1 << 20
+	// maxUnreadBytes is how many bytes of answers may wait for the socket before no more requests are read, and maxAhead how many requests
+	// may be read while anything waits: of the answers that their handlers make, nobody knows the size.
+	maxUnreadBytes = 1 << 20
+	maxAhead       = 128
 	// maxWaitingAnswers is how many streams whose handlers have returned may wait, because the client gives no window for their answers,
 	// before further ones are refused.
 	maxWaitingAnswers = 32 << 10
@@ -80,16 +81,16 @@ func (s *ServerStream) endedEarly() {
 	}
 }
 
-// unread counts answers that were not written.
+// unread counts what was not written, and what may come to that.
 type unread struct {
-	written int // streams whose ends are in sendSide.buf
+	opened  int // streams that were opened since sendSide.buf was taken last
 	streams int // streams whose ends wait for what they have queued
 	bytes   int // that those have queued
 }
 
-// crowded reports whether so many answers wait that the server shall not begin more.
+// crowded reports whether so much waits that the server shall not begin more.
 func (d *sendSide) crowded() bool {
-	return d.unread.written+d.unread.streams > maxUnreadStreams || d.unread.bytes+len(d.buf) > maxUnreadBytes
+	return d.unread.opened > maxAhead || d.unread.bytes+len(d.buf) > maxUnreadBytes
 }
 
 // refusalLocked returns the code to refuse a new stream with, NoError if it may be opened.

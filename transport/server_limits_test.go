@@ -222,7 +222,7 @@ func TestRequestsWaitForAnswersThatNobodyReads(t *testing.T) {
 			c.server.mu.Lock()
 			held := c.server.send.unread
 			c.server.mu.Unlock()
-			most := maxUnreadStreams
+			most := maxAhead
 			if size > 0 {
 				most = maxUnreadBytes / size
 			}
@@ -249,6 +249,36 @@ func TestRequestsWaitForAnswersThatNobodyReads(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRequestsWaitForHandlersWhileNobodyReads(t *testing.T) {
+	inBubble(t, ServerOptions{}, func(c *rawClient) {
+		c.until(http2.FrameWindowUpdate) // the connection is set up
+		c.do(c.WritePing(false, [8]byte{}))
+		synctest.Wait() // its acknowledgement is being written
+		c.do(c.WritePing(false, [8]byte{}))
+		sent := make(chan struct{})
+		n := 0
+		go func() {
+			defer close(sent)
+			for ; n < 6000; n++ {
+				if c.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: c.block(), EndStream: true, EndHeaders: true}) != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait() // nobody reads, so that all stands still
+		if n < maxAhead || n > maxAhead+500 {
+			t.Errorf("without an answer: got %d requests read, want %d to %d", n, maxAhead, maxAhead+500)
+		}
+		c.until(http2.FramePing)
+		c.until(http2.FramePing) // now there is nothing to write, and any number of handlers may take their time
+		<-sent
+		synctest.Wait()
+		if got := len(c.streams); got != 6000 {
+			t.Errorf("after all was read: got %d streams handled, want 6000", got)
+		}
+	})
 }
 
 func TestAnswersThatWaitForAWindowAreLimited(t *testing.T) {

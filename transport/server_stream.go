@@ -439,7 +439,6 @@ func (c *conn) trailersLocked(s *stream, t *trailers) {
 	}
 	block := d.blocks.trailers(t.only, t.subtype, t.status, t.fields)
 	d.buf = frame.AppendHeaderBlock(d.buf, s.id, frame.EndStream, block, frame.DefaultMaxSize)
-	d.unread.written++
 	_ = c.advanceLocked(s, sendEnd) // the caller has checked the state
 	c.resetLocked(s, frame.NoError)
 }
