@@ -125,5 +125,5 @@ func doLimited(d Decompressor, p []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer g.readers.Put(z)
-	return io.ReadAll(io.LimitReader(z, int64(limit)+1))
+	return io.ReadAll(upTo(z, limit))
 }

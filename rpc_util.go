@@ -198,11 +198,16 @@ func (d *decoder) inflate(p []byte) ([]byte, error) {
 	if c, ok := r.(io.Closer); ok {
 		defer c.Close()
 	}
-	b, err := io.ReadAll(io.LimitReader(r, int64(d.limit)+1))
+	b, err := io.ReadAll(upTo(r, d.limit))
 	if err != nil {
 		return nil, fmt.Errorf("grpc: failed to read decompressed data: %w", err)
 	}
 	return b, nil
+}
+
+// upTo reads no further than one byte beyond the limit, which shows that there is too much.
+func upTo(r io.Reader, limit int) io.Reader {
+	return io.LimitReader(r, max(int64(limit), int64(limit)+1)) // the sum overflows for the limit of those who want none
 }
 
 // statusOf returns the status that an application sees for an error of the layers below.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -173,6 +174,9 @@ func TestDecode(t *testing.T) {
 	z, _ := encoding.GetCompressor("gzip").Compress(bomb)
 	_, _ = z.Write(make([]byte, 1<<20))
 	must(t, z.Close())
+	var small bytes.Buffer
+	must(t, NewGZIPCompressor().Do(&small, []byte("abc")))
+	zipped := small.String()
 	for _, tt := range []struct {
 		about   string
 		d       decoder
@@ -195,6 +199,9 @@ func TestDecode(t *testing.T) {
 		{"compressed", decoder{encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
 		{"compressed as in 2016", decoder{encoding: "marking2016", comp: &compression{undo: marking2016{}.decompressor()}}, 1, "[abc]", "abc", sizes{3, 5}, ""},
 		{"as large as may be", decoder{limit: 3, encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
+		{"without a limit", decoder{limit: math.MaxInt, encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "abc", sizes{3, 5}, ""},
+		{"without a limit as in 2016", decoder{limit: math.MaxInt, encoding: "gzip", comp: &compression{undo: NewGZIPDecompressor()}}, 1, zipped, "abc",
+			sizes{3, len(zipped)}, ""},
 		{"too large", decoder{limit: 2, encoding: "marking", comp: &compression{now: marking{}}}, 1, "<abc>", "", sizes{},
 			"ResourceExhausted: grpc: received message after decompression larger than max 2"},
 		{"a bomb", decoder{limit: 10, encoding: "gzip", comp: &compression{now: encoding.GetCompressor("gzip")}}, 1, bomb.String(), "", sizes{},
