@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -212,6 +213,16 @@ func TestEveryKindOfCallCompressed(t *testing.T) {
 		equal(t, converse(t, cc, echo.ClientStreamDesc, echo.ClientStream, "a", "b"), "ab, EOF")
 		equal(t, converse(t, cc, echo.ServerStreamDesc, echo.ServerStream, "ab"), "a, b, EOF")
 		equal(t, converse(t, cc, echo.BidiDesc, echo.Bidi, "a", "", "b"), "a, , b, EOF")
+	}
+}
+
+func TestCompressedMessagesWithoutALimit(t *testing.T) {
+	for _, server := range [][]grpc.ServerOption{{}, {grpc.RPCDecompressor(grpc.NewGZIPDecompressor())}} {
+		p := start(t, setup{server: append(server, grpc.MaxRecvMsgSize(math.MaxInt))})
+		for _, dial := range [][]grpc.DialOption{{}, {grpc.WithDecompressor(grpc.NewGZIPDecompressor())}} {
+			cc := p.dial(t, dial...)
+			equal(t, result(unary(within(t), cc, "x", grpc.UseCompressor("gzip"), grpc.MaxCallRecvMsgSize(math.MaxInt))), `"x"`)
+		}
 	}
 }
 
