@@ -48,7 +48,7 @@ func NewBinaryTieredBufferPool(powerOfTwoExponents ...uint8) (BufferPool, error)
 }
 
 // DefaultBufferPool returns the pool that gRPC uses where none is configured: a tiered pool with classes of 256 B, 4 KiB, 16 KiB,
-// 32 KiB and 1 MiB, unless the program has replaced it.
+// 32 KiB, and from there in powers of two to 1 MiB, unless the program has replaced it.
 func DefaultBufferPool() BufferPool { return bufpool.Default() }
 
 // IsBelowBufferPoolingThreshold reports whether a buffer of size bytes is so small (1 KiB or less) that it is allocated instead of pooled.

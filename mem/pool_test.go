@@ -25,7 +25,7 @@ func TestNewBinaryTieredBufferPool(t *testing.T) {
 
 func TestDefaultBufferPoolTiers(t *testing.T) {
 	for _, tt := range []struct{ length, capacity int }{
-		{1, 256}, {257, 4 << 10}, {4<<10 + 1, 16 << 10}, {16<<10 + 1, 32 << 10}, {32<<10 + 1, 1 << 20}, {1<<20 + 1, 1<<20 + 4<<10},
+		{1, 256}, {257, 4 << 10}, {4<<10 + 1, 16 << 10}, {16<<10 + 1, 32 << 10}, {32<<10 + 1, 64 << 10}, {100_000, 128 << 10}, {512<<10 + 1, 1 << 20}, {1<<20 + 1, 1<<20 + 4<<10},
 	} {
 		if b := DefaultBufferPool().Get(tt.length); cap(*b) != tt.capacity {
 			t.Errorf("Get(%d): got capacity %d, want %d", tt.length, cap(*b), tt.capacity)

@@ -125,8 +125,9 @@ func GetDirty(p Pool, length int) *[]byte {
 }
 
 var (
-	// builtin has a class for frame headers and small messages, for pages, for full HTTP/2 frames, for stream copies and for large messages.
-	builtin = NewTiered(256, 4<<10, 16<<10, 32<<10, 1<<20)
+	// builtin has a class for frame headers and small messages, for pages, for full HTTP/2 frames, for stream copies, and for large messages
+	// those that are at most twice as large: many that wait for peers which do not read must not take much more memory than they have bytes.
+	builtin = NewTiered(256, 4<<10, 16<<10, 32<<10, 64<<10, 128<<10, 256<<10, 512<<10, 1<<20)
 	// override is what SetDefault stored; nil until then.
 	override atomic.Pointer[Pool]
 )
