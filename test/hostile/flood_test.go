@@ -46,6 +46,9 @@ func onFirst(say func(p *peer, i uint32)) (begin func(p *peer), round func(p *pe
 // lastStream is the stream of the call that shows that a flood was borne.
 const lastStream = 1<<31 - 1
 
+// maxFloodHeld is how many bytes may be alive when a flood is over.
+const maxFloodHeld = 16 << 20
+
 // resetMost is how many handlers a client may start that resets every stream.
 const resetMost = 2000
 
@@ -109,6 +112,7 @@ func TestFloods(t *testing.T) {
 
 // flood makes a flood until it is over, or the server ends it.
 func (s *target) flood(t *testing.T, f flood) {
+	before := alive()
 	p := s.dial(t, http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
 	heard := p.drainTo(lastStream)
 	p.do(p.WriteWindowUpdate(0, 1<<30)) // so that echoes of the flood leave some of it to the last call
@@ -138,6 +142,7 @@ func (s *target) flood(t *testing.T, f flood) {
 	if n := s.calls.Load(); f.most > 0 && n > f.most {
 		t.Errorf("got %d handlers started, want at most %d", n, f.most)
 	}
+	wantGrowth(t, before, maxFloodHeld)
 }
 
 // Streams that end early are no attack as long as most do not.

@@ -141,6 +141,12 @@ type target struct {
 // were heard.
 func newTarget(tb testing.TB, opts ...grpc.ServerOption) *target {
 	tb.Helper()
+	return newSizedTarget(tb, 0, opts...)
+}
+
+// newSizedTarget is newTarget, with as many bytes of buffers for each of the server's connections; 0 leaves the system's.
+func newSizedTarget(tb testing.TB, size int, opts ...grpc.ServerOption) *target {
+	tb.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
@@ -148,7 +154,7 @@ func newTarget(tb testing.TB, opts ...grpc.ServerOption) *target {
 	t := &target{tb: tb, addr: lis.Addr().String(), srv: grpc.NewServer(append([]grpc.ServerOption{anyPings}, opts...)...)}
 	pb.RegisterEchoServer(t.srv, t)
 	served := make(chan error, 1)
-	go func() { served <- t.srv.Serve(lis) }()
+	go func() { served <- t.srv.Serve(sizedListener{lis, size}) }()
 	if t.cc, err = grpc.NewClient(t.addr, grpc.WithTransportCredentials(insecure.NewCredentials())); err != nil {
 		tb.Fatal(err)
 	}
