@@ -50,6 +50,9 @@ func TestClientScriptsMessages(t *testing.T) {
 	runScripts(t, []script{
 		{name: "gzip bomb", play: bodyAndOK(bomb, "grpc-encoding", "gzip"),
 			want: "ResourceExhausted: grpc: received message after decompression larger than max 4194304", memory: 32 << 20},
+		{name: "gzip bomb for the decompressor of 2016", dial: []grpc.DialOption{grpc.WithDecompressor(grpc.NewGZIPDecompressor())},
+			play: bodyAndOK(bomb, "grpc-encoding", "gzip"),
+			want: "ResourceExhausted: grpc: received message after decompression larger than max 4194304", memory: 32 << 20},
 		{name: "gzip that is none", play: bodyAndOK(prefixed(1, []byte("xxxxxxxxxxxx")), "grpc-encoding", "gzip"),
 			want: "Internal: grpc: failed to decompress the message: gzip: invalid header"},
 		{name: "gzip that is cut off", play: bodyAndOK(prefixed(1, zipped(t, 100)[:20]), "grpc-encoding", "gzip"),

@@ -42,6 +42,7 @@ const (
 // A script is what a server does with the first connection and the first call on it.
 type script struct {
 	name     string
+	dial     []grpc.DialOption                                    // of the channel
 	settings []http2.Setting                                      // of the server's preface
 	instead  func(nc net.Conn)                                    // instead of everything HTTP/2, if not nil
 	early    func(p *peer)                                        // behind the preface
@@ -154,10 +155,10 @@ func newStage(t *testing.T, s *script) *stage {
 
 // channel makes a channel to the server.
 func (st *stage) channel() *grpc.ClientConn {
-	cc, err := grpc.NewClient("passthrough:///"+st.lis.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+	cc, err := grpc.NewClient("passthrough:///"+st.lis.Addr().String(), append(st.s.dial, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{BaseDelay: time.Millisecond, Multiplier: 1, MaxDelay: time.Millisecond}, MinConnectTimeout: short,
-		}))
+		}))...)
 	if err != nil {
 		st.t.Fatal(err)
 	}

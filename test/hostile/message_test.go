@@ -9,6 +9,7 @@ import (
 	"io"
 	"testing"
 
+	"google.golang.org/grpc"
 	pb "google.golang.org/grpc/internal/testkit/stubs/grpc162"
 )
 
@@ -69,4 +70,38 @@ func TestMessages(t *testing.T) {
 			}
 		}},
 	})
+}
+
+// What a message of 64 MiB, compressed into 64 KiB, costs a server that takes 1 MiB.
+func TestDecompressionBombs(t *testing.T) {
+	const limit, most = 1 << 20, 8 << 20 // a buffer that grows has been several
+	bomb := prefixed(1, zeros(64<<20))
+	for _, tt := range []struct {
+		name string
+		opts []grpc.ServerOption
+	}{
+		{"gzip-bomb", nil},
+		{"gzip-bomb-for-the-decompressor-of-2016", []grpc.ServerOption{grpc.RPCDecompressor(grpc.NewGZIPDecompressor())}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newTarget(t, append(tt.opts, grpc.MaxRecvMsgSize(limit))...)
+			p := s.dial(t)
+			for i := range uint32(2) { // with readers that are new, and used
+				before := allocated()
+				p.open(nth(i), unary, "grpc-encoding", "gzip")
+				p.data(nth(i), true, bomb)
+				a := p.wantStatus(nth(i), "8")
+				if got := allocated() - before; got > most {
+					t.Errorf("allocated %d bytes, want at most %d", got, most)
+				}
+				if want := "grpc: received message after decompression larger than max 1048576"; a.text() != want {
+					t.Errorf("got grpc-message %q, want %q", a.text(), want)
+				}
+			}
+			if n := s.calls.Load(); n != 0 {
+				t.Errorf("got %d handlers started, want none", n)
+			}
+			s.call()
+		})
+	}
 }
