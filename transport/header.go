@@ -56,6 +56,9 @@ const (
 // add takes the next field of the block.
 func (p *parsed) add(f hpack.HeaderField) {
 	p.size += uint64(f.Size())
+	if p.malformed != "" {
+		return // a reason for each of many fields would cost more than they do
+	}
 	if strings.HasPrefix(f.Name, ":") {
 		p.addPseudo(f)
 		return
@@ -270,10 +273,10 @@ var nameBytes = func() (ok [256]bool) {
 // fieldFault returns why a field is malformed, "" if it is not (RFC 9113 §8.2.1). It never quotes the value.
 func fieldFault(name, value string) string {
 	if nameFault(name) {
-		return fmt.Sprintf("invalid header field name %q", name)
+		return fmt.Sprintf("invalid header field name %q", name[:min(len(name), maxQuoted)])
 	}
 	if valueFault(value) {
-		return fmt.Sprintf("invalid header field value for %q", name)
+		return fmt.Sprintf("invalid header field value for %q", name[:min(len(name), maxQuoted)])
 	}
 	return ""
 }
