@@ -36,6 +36,9 @@ func cheaps(last uint32) []cheap {
 		{name: "ping", frame: func(p *peer, _ uint32) { p.do(p.WritePing(false, [8]byte{1})) }, twice: true},
 		{name: "ping-ack", frame: func(p *peer, _ uint32) { p.do(p.WritePing(true, [8]byte{1})) }},
 		{name: "settings", frame: func(p *peer, _ uint32) { p.do(p.WriteSettings()) }, twice: true},
+		{name: "settings-of-the-table", frame: func(p *peer, i uint32) {
+			p.do(p.WriteSettings(http2.Setting{ID: http2.SettingHeaderTableSize, Val: i % 2 << 12}))
+		}, twice: true},
 		{name: "settings-ack", frame: func(p *peer, _ uint32) { p.do(p.WriteSettingsAck()) }},
 		{name: "priority", frame: func(p *peer, i uint32) { p.do(p.WritePriority(nth(i), http2.PriorityParam{})) }},
 		{name: "window-update", frame: func(p *peer, _ uint32) { p.do(p.WriteWindowUpdate(0, 1)) }},

@@ -132,6 +132,9 @@ func TestClientScriptsSettings(t *testing.T) {
 				p.wantAlive()
 				p.do(p.WriteSettings(one(http2.SettingMaxConcurrentStreams, 1)...))
 			}, want: "OK"},
+		{name: "MAX_CONCURRENT_STREAMS 0 for long", settings: one(http2.SettingMaxConcurrentStreams, 0),
+			later:    func(p *peer) { p.do(p.WriteSettings(one(http2.SettingMaxConcurrentStreams, 1)...)) },
+			deadline: true, want: "DeadlineExceeded: …"},
 		{name: "MAX_FRAME_SIZE 0", settings: one(http2.SettingMaxFrameSize, 0), want: unsettled(http2.ErrCodeProtocol), then: newConn},
 		{name: "MAX_FRAME_SIZE 100", settings: one(http2.SettingMaxFrameSize, 100), want: unsettled(http2.ErrCodeProtocol), then: newConn},
 		{name: "MAX_FRAME_SIZE 2^24", settings: one(http2.SettingMaxFrameSize, 1<<24), want: unsettled(http2.ErrCodeProtocol), then: newConn},
@@ -145,6 +148,7 @@ func TestClientScriptsSettings(t *testing.T) {
 				p.do(p.WriteSettings(one(http2.SettingMaxHeaderListSize, 1<<20)...))
 				p.wantAlive()
 			}, want: "Internal: header list size to send violates the maximum size (1 bytes) set by server"},
+		{name: "of 101 entries", settings: make([]http2.Setting, 101), want: unsettled(http2.ErrCodeEnhanceYourCalm), then: newConn},
 		{name: "of unknown ids", settings: []http2.Setting{{ID: 0xffff, Val: 1}, {ID: 0, Val: 9}}, want: "OK"},
 		{name: "never", instead: func(nc net.Conn) { io.Copy(io.Discard, nc) },
 			want: `Unavailable: connection error: desc = "failed to receive server preface within timeout"`, then: newConn},
@@ -208,14 +212,22 @@ func TestClientScriptsFloods(t *testing.T) {
 			want: "OK", then: newConn, memory: 16 << 20},
 		{name: "unknown frames", play: flood(20_000, func(p *peer, id uint32) { p.frame(0xbb, 0xff, id, 1, 2, 3) }), want: "OK", then: newConn, memory: 16 << 20},
 		{name: "WINDOW_UPDATE", play: flood(20_000, func(p *peer, id uint32) { p.do(p.WriteWindowUpdate(id, 1)) }), want: "OK", then: newConn, memory: 16 << 20},
+		{name: "SETTINGS whose acknowledgements are not read", play: always(func(p *peer) {
+			p.unread(func() { p.do(p.WriteSettings()) })
+		}), deadline: true, want: "DeadlineExceeded: context deadline exceeded", then: newConn, memory: 64 << 20},
 		{name: "PING whose acknowledgements are not read", play: func(p *peer, id uint32) {
-			p.quiet = true
-			_ = p.nc.(*net.TCPConn).SetReadBuffer(4096)
-			_ = p.nc.SetWriteDeadline(time.Now().Add(2 * short))
-			for !p.broken { // the client stops reading, and then the deadline ends it
-				ping(p, id)
-			}
-			p.nc.Close()
+			p.unread(func() { ping(p, id) })
 		}, deadline: true, want: "DeadlineExceeded: context deadline exceeded", then: newConn, memory: 64 << 20},
 	})
+}
+
+// unread writes frames and reads nothing, until the other end does not either; then it closes the connection.
+func (p *peer) unread(frame func()) {
+	p.quiet = true
+	_ = p.nc.(*net.TCPConn).SetReadBuffer(4096)
+	_ = p.nc.SetWriteDeadline(time.Now().Add(2 * short))
+	for !p.broken { // the deadline ends it
+		frame()
+	}
+	p.nc.Close()
 }

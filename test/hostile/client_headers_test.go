@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc"
 )
 
 // grpcHead is a sound response header with more fields.
@@ -42,6 +44,9 @@ func TestClientScriptsMalformedHeaders(t *testing.T) {
 	const midStream = "Internal: malformed header: pseudo-header field that does not belong there"
 	runScripts(t, []script{
 		{name: "capitals in a name", play: headAndOK(grpcHead("Upper", "x")...), want: `Internal: invalid header field name "Upper"`},
+		{name: "long name", play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(grpcHead(strings.Repeat("N", 1<<20), "x")...))
+		}, want: `Internal: invalid header field name "` + strings.Repeat("N", 64) + `"`},
 		{name: "empty name", play: headAndOK(grpcHead("", "x")...), want: `Internal: invalid header field name ""`},
 		{name: "NUL in a value", play: headAndOK(grpcHead("k", "a\x00b")...), want: `Internal: invalid header field value for "k"`},
 		{name: "CR LF in a value", play: headAndOK(grpcHead("k", "a\r\nb: c")...), want: `Internal: invalid header field value for "k"`},
@@ -81,6 +86,7 @@ func TestClientScriptsStatus(t *testing.T) {
 		{name: "very long", play: messageAnd("grpc-status", strings.Repeat("9", 1<<20)), want: "Unknown: transport: malformed grpc-status: …"},
 		{name: "beyond the known", play: messageAnd("grpc-status", "4000000"), want: "Code(4000000): "},
 		{name: "bad escapes in the message", play: messageAnd("grpc-status", "5", "grpc-message", "a%zz%2"), want: "NotFound: a%zz%2"},
+		{name: "very long message", play: messageAnd("grpc-status", "5", "grpc-message", strings.Repeat("m", 1<<20)), want: "NotFound: mmm…", memory: 16 << 20},
 		{name: "line ends in the message", play: messageAnd("grpc-status", "5", "grpc-message", "a%0d%0ab"), want: "NotFound: a\r\nb"},
 		{name: "details that are no base64", play: messageAnd("grpc-status", "5", "grpc-status-details-bin", "*"),
 			want: "Internal: transport: malformed grpc-status-details-bin: illegal base64 data at input byte 0"},
@@ -165,6 +171,22 @@ func TestClientScriptsHeaderBlocks(t *testing.T) {
 			p.data(id, false, prefixed(0, encoded("x")))
 			p.headers(id, true, "grpc-status", "0")
 		}, want: "Internal: header list of more than …", memory: 16 << 20},
+		{name: "fields of no length", play: func(p *peer, id uint32) {
+			p.blocks(id, false, append(p.block(grpcHead()...), make([]byte, 3*5000)...))
+			p.ok(id, "x")
+		}, want: `Internal: invalid header field name ""`, memory: 16 << 20},
+		{name: "list of more than 16 MiB", play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(long(16, 1<<20)...))
+		}, want: "Internal: peer header list size exceeded limit: 16777216 bytes"},
+		{name: "list of 20 MiB", play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(long(5, 4<<20)...))
+		}, want: "Unavailable: error reading from server: connection error: ENHANCE_YOUR_CALM: …", then: newConn},
+		{name: "list above a limit of 8 kB", dial: []grpc.DialOption{grpc.WithMaxHeaderListSize(8192)}, play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(long(9, 1000)...))
+		}, want: "Internal: peer header list size exceeded limit: 8192 bytes"},
+		{name: "list below a limit of 8 kB", dial: []grpc.DialOption{grpc.WithMaxHeaderListSize(8192)}, play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(long(7, 1000)...))
+		}, want: "NotFound: "},
 		{name: "many CONTINUATION frames", play: func(p *peer, id uint32) {
 			p.do(p.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: p.block(":status", "200")}))
 			for range 10_000 {
@@ -206,6 +228,15 @@ func TestClientScriptsHeaderBlocks(t *testing.T) {
 			p.blocks(id, true, p.block(fields...))
 		}, want: "NotFound: "},
 	})
+}
+
+// long is a sound head with status NOT_FOUND and n fields of a size in bytes, which Huffman's code makes no shorter.
+func long(n, size int) []string {
+	f := grpcHead("grpc-status", "5")
+	for i := range n {
+		f = append(f, fmt.Sprintf("k%d", i), strings.Repeat("~", size))
+	}
+	return f
 }
 
 // blocks writes an encoded block in as many frames as it takes.

@@ -172,6 +172,29 @@ func TestClientScriptsWindows(t *testing.T) {
 			p.ok(id, "x")
 			p.do(p.WriteSettings(window(65535)...))
 		}, want: "OK"},
+		{name: "0, then opened byte by byte for long", call: large, settings: window(0), play: func(p *peer, id uint32) {
+			p.do(p.WriteWindowUpdate(0, 1<<20))
+			for n := 0; n < 20_000; {
+				for range 1000 {
+					p.do(p.WriteWindowUpdate(id, 1))
+				}
+				p.until("a thousand bytes", func(h *heard) bool { n += len(h.data); return n%1000 == 0 && n > 0 })
+			}
+			p.do(p.WriteWindowUpdate(id, 1<<20))
+			whole(p, id)
+			p.ok(id, "x")
+			p.do(p.WriteSettings(window(65535)...))
+		}, want: "OK", memory: 16 << 20},
+		{name: "changed for ever", call: large, settings: window(0), play: func(p *peer, id uint32) {
+			p.do(p.WriteWindowUpdate(0, 1<<20))
+			for i := range uint32(20_000) { // each is acknowledged
+				p.do(p.WriteSettings(window(i % 2)...))
+			}
+			p.wantAlive()
+			p.do(p.WriteSettings(window(1 << 20)...))
+			whole(p, id)
+			p.ok(id, "x")
+		}, want: "OK", memory: 16 << 20},
 		{name: "made negative, then opened", call: large, play: func(p *peer, id uint32) {
 			p.until("a full window", func(h *heard) bool { return h.Type == http2.FrameData })
 			p.do(p.WriteSettings(window(0)...))

@@ -69,6 +69,10 @@ func floods() []flood {
 			round: openings(collect, func(p *peer, id uint32) { p.data(id, true, one); p.data(id, true, one) })},
 		{name: "malformed-request-flood", n: 6000, ends: true, debug: "too_many_resets", most: 10,
 			round: func(p *peer, i uint32) { p.headers(nth(i), true, request(unary, "Upper", "x")...) }},
+		{name: "zero-length-headers", n: 2000, ends: true, debug: "too_many_resets", most: 10,
+			round: func(p *peer, i uint32) {
+				p.headerBlock(nth(i), true, append(literal(request(unary)), make([]byte, 3*100)...))
+			}},
 		{name: "deadline-storm", n: 6000, ends: true, debug: "too_many_resets", most: 1 << 30, // timers take their time
 			round: func(p *peer, i uint32) { p.open(nth(i), chat, "grpc-timeout", "1m") }},
 		{name: "continuation-flood", n: 2000, ends: true,
@@ -93,6 +97,7 @@ func floods() []flood {
 		{name: "priority-flood", n: 6000, round: func(p *peer, i uint32) { p.do(p.WritePriority(nth(i%1000), http2.PriorityParam{StreamDep: 0})) }},
 		{name: "window-update-flood", n: 6000, round: func(p *peer, i uint32) { p.do(p.WriteWindowUpdate(i%2, 1)) }},
 		{name: "empty-data-flood", n: 5000, ends: true, round: func(p *peer, i uint32) { p.data(1, false, nil) }},
+		{name: "empty-padded-data-flood", n: 5000, ends: true, round: func(p *peer, i uint32) { p.do(p.WriteDataPadded(1, false, nil, make([]byte, 10))) }},
 		{name: "one-byte-data-flood", n: 6000, round: func(p *peer, i uint32) { p.data(1, false, one[i%uint32(len(one)):][:1]) }},
 	} {
 		f.begin, f.round = onFirst(f.round)

@@ -210,6 +210,10 @@ func TestFramesThatMustSucceed(t *testing.T) {
 			p.frame(http2.FrameHeaders, 4|0x40|0x80|0x10|2, 1, block(p)...)
 			p.frame(http2.FrameData, 1|2|0x10|0x20|0x40|0x80, 1, body...)
 		}, want},
+		{"good-acks-of-nothing", after(func(p *peer) {
+			p.do(p.WriteSettingsAck())
+			p.do(p.WritePing(true, [8]byte{7}))
+		}), want},
 		{"good-reserved-bit", after(func(p *peer) { p.frame(http2.FrameWindowUpdate, 0, 1<<31, window(1<<31|5)...) }), want},
 		{"good-padding", func(p *peer) {
 			p.do(p.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block(p), EndHeaders: true, PadLength: 255}))

@@ -156,6 +156,7 @@ func TestHpackBombs(t *testing.T) {
 		t.Run(b.name, func(t *testing.T) {
 			s.beside(func() {
 				p := s.dial(t)
+				before := alive()
 				enter, refer := bomb(p, b.field, b.value, b.refs)
 				p.headerBlock(1, true, enter)
 				for i := range b.streams {
@@ -164,7 +165,25 @@ func TestHpackBombs(t *testing.T) {
 					p.wantReset(id, protocolError)
 				}
 				p.wantAlive()
+				wantGrowth(t, before, 1<<20)
 			})
 		})
 	}
+}
+
+// zero-length-headers (CVE-2019-9516): a field without a name and a value takes three bytes, and nothing of it is kept.
+func TestZeroLengthHeaders(t *testing.T) {
+	s := newTarget(t)
+	p := s.dial(t)
+	block := append(literal(request(unary)), make([]byte, 3*5000)...)
+	before := allocated()
+	for i := range uint32(10) {
+		p.headerBlock(nth(i), true, block)
+		p.wantReset(nth(i), protocolError)
+	}
+	p.wantAlive()
+	if got, most := allocated()-before, uint64(1<<20); got > most {
+		t.Errorf("allocated %d bytes for %d, want at most %d", got, 10*len(block), most)
+	}
+	s.call()
 }

@@ -49,6 +49,11 @@ func TestMessages(t *testing.T) {
 	}
 	newTarget(t).run(t, []row{
 		{"length-over-limit", unended(claim(4<<20 + 1)), answers(1, "8")},
+		{"length-over-limit-and-more", func(p *peer) { // which is dropped
+			p.open(1, unary)
+			p.data(1, false, append(claim(4<<20+1), make([]byte, 50_000)...))
+			p.data(1, true, make([]byte, 10_000))
+		}, answers(1, "8")},
 		{"length-of-4-GB", unended(claim(1<<32 - 1)), answers(1, "8")},
 		{"length-of-2-GiB", unended(claim(1 << 31)), answers(1, "8")},
 		{"flag-2", call(prefixed(2, []byte("x"))), answers(1, "13")},
