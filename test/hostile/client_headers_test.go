@@ -175,11 +175,11 @@ func TestClientScriptsHeaderBlocks(t *testing.T) {
 			p.blocks(id, false, append(p.block(grpcHead()...), make([]byte, 3*5000)...))
 			p.ok(id, "x")
 		}, want: `Internal: invalid header field name ""`, memory: 16 << 20},
-		{name: "list of more than 16 MiB", play: func(p *peer, id uint32) {
-			p.blocks(id, true, p.block(long(16, 1<<20)...))
-		}, want: "Internal: peer header list size exceeded limit: 16777216 bytes"},
-		{name: "list of 20 MiB", play: func(p *peer, id uint32) {
-			p.blocks(id, true, p.block(long(5, 4<<20)...))
+		{name: "list above a limit of 1 MiB", dial: []grpc.DialOption{grpc.WithMaxHeaderListSize(1 << 20)}, play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(long(16, 64<<10)...))
+		}, want: "Internal: peer header list size exceeded limit: 1048576 bytes"},
+		{name: "list far above a limit of 1 MiB", dial: []grpc.DialOption{grpc.WithMaxHeaderListSize(1 << 20)}, play: func(p *peer, id uint32) {
+			p.blocks(id, true, p.block(long(2, 1<<20)...))
 		}, want: "Unavailable: error reading from server: connection error: ENHANCE_YOUR_CALM: …", then: newConn},
 		{name: "list above a limit of 8 kB", dial: []grpc.DialOption{grpc.WithMaxHeaderListSize(8192)}, play: func(p *peer, id uint32) {
 			p.blocks(id, true, p.block(long(9, 1000)...))

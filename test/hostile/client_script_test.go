@@ -67,10 +67,18 @@ type stage struct {
 	conns int
 }
 
+// runScripts plays scripts, beside each other but for those whose memory is measured, and returns when all are over.
 func runScripts(t *testing.T, scripts []script) {
-	for i := range scripts {
-		t.Run(scripts[i].name, func(t *testing.T) { scripts[i].run(t) })
-	}
+	t.Run("scripts", func(t *testing.T) {
+		for i := range scripts {
+			t.Run(scripts[i].name, func(t *testing.T) {
+				if scripts[i].memory == 0 {
+					t.Parallel()
+				}
+				scripts[i].run(t)
+			})
+		}
+	})
 }
 
 // run plays the script.

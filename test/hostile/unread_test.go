@@ -17,7 +17,7 @@ const smallBuffer = 32 << 10
 // flooding writes rounds, and never reads, until the server has not taken a byte for a while, or n rounds are over. It returns how many were.
 func (p *peer) flooding(n int, round func(i uint32)) int {
 	for i := range n {
-		_ = p.nc.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		_ = p.nc.SetWriteDeadline(time.Now().Add(150 * time.Millisecond))
 		if round(uint32(i)); p.broken {
 			return i
 		}
