@@ -25,7 +25,6 @@ const (
 // A cheap flood repeats frames.
 type cheap struct {
 	name  string
-	begin func(p *peer)           // may be nil
 	frame func(p *peer, i uint32) // writes one frame of a round of a thousand, which are sent again and again
 	twice bool                    // each frame is answered with another one
 }

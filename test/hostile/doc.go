@@ -14,9 +14,12 @@
 //     a stream, wantGoAway for one of the connection, wantStatus for an answer;
 //   - a flood is a row of flood_test.go: how it is written, how it must end, and by when. Its size is that of the short form unless HOSTILE=full
 //     is in the environment, as "make hostile" has it;
-//   - what peers make the server hold is a row of held_test.go, with the most bytes that may be alive while the peer holds still;
+//   - frames that a flood repeats, and that are never the end of the connection, are a row of cheap_test.go for both ends, which have so much
+//     processor time for them;
+//   - what peers make the server hold is a row of held_test.go, with the most bytes that may be alive while the peer holds still, or of
+//     unread_test.go, if it holds still because it does not read;
 //   - scripts of a server against our client are in client_*_test.go.
 //
-// Nothing sleeps, and nothing depends on how fast the machine is: thresholds count frames, bytes and codes. Reads have a deadline, which only a
-// failing test reaches.
+// Nothing sleeps, and nothing depends on how fast the machine is: thresholds count frames, bytes and codes, or processor time with much to
+// spare. Reads have a deadline, which only a failing test reaches.
 package hostile
