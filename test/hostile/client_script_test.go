@@ -29,6 +29,8 @@ const (
 	prompt = 5 * time.Second
 	// short is the deadline of calls that wait for it.
 	short = 200 * time.Millisecond
+	// pause is how long a channel whose attempt to connect has failed waits before the next, so that the call hears of the first.
+	pause = 500 * time.Millisecond
 )
 
 // Which connection serves the call that follows a script.
@@ -165,7 +167,7 @@ func newStage(t *testing.T, s *script) *stage {
 func (st *stage) channel() *grpc.ClientConn {
 	cc, err := grpc.NewClient("passthrough:///"+st.lis.Addr().String(), append(st.s.dial, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff: backoff.Config{BaseDelay: time.Millisecond, Multiplier: 1, MaxDelay: time.Millisecond}, MinConnectTimeout: short,
+			Backoff: backoff.Config{BaseDelay: pause, Multiplier: 1, MaxDelay: pause}, MinConnectTimeout: short,
 		}))...)
 	if err != nil {
 		st.t.Fatal(err)
