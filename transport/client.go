@@ -380,6 +380,20 @@ func (t *Client) drainedLocked() bool { return true }
 // peerName implements role.
 func (t *Client) peerName() string { return "server" }
 
+// readsOn implements role: calls that are under way may have their answers.
+func (t *Client) readsOn() bool {
+	t.mu.Lock()
+	on, first := len(t.streams) > 0, t.state == connOpen
+	if on {
+		t.drainLocked()
+	}
+	t.mu.Unlock()
+	if on && first {
+		t.events.Draining(GoAwayReason{Debug: "it cannot be written to"})
+	}
+	return on
+}
+
 // readError implements role.
 func (t *Client) readError(err error) error {
 	if !t.isSettled {

@@ -25,7 +25,7 @@ const (
 )
 
 // A role is what differs between the ends of a connection. Those of its methods whose names end in Locked are called by anybody who holds
-// conn.mu; peerName, pingError and closed by anybody, without locks; the others by the read goroutine alone, without locks but for
+// conn.mu; peerName, readsOn, pingError and closed by anybody, without locks; the others by the read goroutine alone, without locks but for
 // settingFault. An error that a method returns ends the connection, but for those that readError and pingError make.
 type role interface {
 	// headers takes a complete header block, which is cut off if tooLarge.
@@ -38,6 +38,8 @@ type role interface {
 	settings(maxStreams int64)
 	// peerName returns what the other end is called in errors.
 	peerName() string
+	// readsOn says that writing has failed. It reports whether what the peer has sent before is to be read; then nothing new is begun.
+	readsOn() bool
 	// readError makes the error of a connection that cannot be read any more.
 	readError(err error) error
 	peerGoAway(lastID uint32, code frame.ErrCode, debug []byte) error

@@ -57,6 +57,7 @@ type sendSide struct {
 	saidLast  bool          // a GOAWAY has named the last stream that this side acts on
 	peerBytes int           // bytes of buf that the peer has caused
 	spoke     bool          // other bytes were sent since the peer's last PING
+	broken    bool          // writing has failed: what is still to be written is dropped
 	unread    unread        // of a server
 	room      chan struct{} // made by the read goroutine when it waits for peerBytes to shrink; closed when they have
 	company   int           // how many more ends of calls are left to the write goroutine because streams have overlapped
@@ -206,7 +207,7 @@ func (c *conn) endLocked(s *stream) {
 // hasWorkLocked reports whether there is something that can be written now.
 func (c *conn) hasWorkLocked() bool {
 	d := &c.send
-	return len(d.buf) > 0 || !d.ready.empty() && d.window > 0 || c.state == connClosed
+	return c.state == connClosed || !d.broken && (len(d.buf) > 0 || !d.ready.empty() && d.window > 0)
 }
 
 // wakeLocked makes sure that the write goroutine looks at the state. It returns where the caller must send to wake it, nil if it is
@@ -237,7 +238,7 @@ func (c *conn) flushLocked() {
 		c.unlock()
 		return
 	}
-	if d.writer == writerRunning || c.direct == nil || !d.ready.empty() || len(d.buf) > smallBatch || c.state == connClosed {
+	if d.writer == writerRunning || c.direct == nil || !d.ready.empty() || len(d.buf) > smallBatch || d.broken || c.state == connClosed {
 		c.unlock()
 		return
 	}
@@ -289,7 +290,7 @@ func (c *conn) writeLoop(wake <-chan struct{}) {
 			return
 		}
 		c.gatherCompanyLocked()
-		last := c.state == connClosed
+		last, broken := c.state == connClosed, c.send.broken
 		c.gatherLocked(b)
 		c.send.writes++
 		c.watchWriteLocked()
@@ -298,10 +299,13 @@ func (c *conn) writeLoop(wake <-chan struct{}) {
 		if last {
 			_ = c.nc.SetWriteDeadline(time.Now().Add(closeGrace)) // a net.Conn without deadlines is closed by the timer
 		}
-		err := c.write(b)
+		var err error
+		if !broken {
+			err = c.write(b)
+		}
 		b.reset()
 		if last {
-			c.finishWriting(err)
+			c.finishWriting(err == nil && !broken)
 			return
 		}
 		if err != nil {
@@ -375,17 +379,27 @@ func (c *conn) retireWriter() {
 	}
 }
 
-// closeForWrite ends the connection because it cannot be written to.
+// closeForWrite ends the connection because it cannot be written to: at once, or, if what the peer said before may be on its way, when that was
+// read, which is given closeGrace.
 func (c *conn) closeForWrite(err error) {
-	c.close(connectionErrorf(true, err, "error writing to %s: %v", c.role.peerName(), err), frame.NoError, "", false)
+	c.mu.Lock()
+	c.send.broken = true
+	c.mu.Unlock()
+	err = connectionErrorf(true, err, "error writing to %s: %v", c.role.peerName(), err)
+	end := func() { c.close(err, frame.NoError, "", false) }
+	if c.role.readsOn() {
+		time.AfterFunc(closeGrace, end) // which does nothing if the connection has ended
+	} else {
+		end()
+	}
 }
 
-// finishWriting ends the writing half of the socket, or all of it if nobody shall linger.
-func (c *conn) finishWriting(err error) {
+// finishWriting ends the writing half of the socket, or all of it if nobody shall linger or not all was written.
+func (c *conn) finishWriting(all bool) {
 	c.mu.Lock()
 	linger := c.send.linger
 	c.mu.Unlock()
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && linger && err == nil {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && linger && all {
 		if half.CloseWrite() == nil {
 			return
 		}

@@ -82,6 +82,44 @@ func TestCallsOfAClientThatCannotWriteSaySo(t *testing.T) {
 	})
 }
 
+// TestAnswersAreReadThoughWritingFails has a server answer a call, refuse another one and go, while the client cannot write any more.
+func TestAnswersAreReadThoughWritingFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, far := newPeer(t, false)
+		nc := &watchedConn{Conn: far}
+		go func() { _, _ = io.Copy(io.Discard, p.nc) }()                   // ends with the connection
+		go p.say(func(f *http2.Framer) error { return f.WriteSettings() }) // ends when the client has read it
+		c, err := NewClient(context.Background(), nc, ClientOptions{}, noEvents{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := openCall(t, c), openCall(t, c)
+		synctest.Wait()
+		nc.broken.Store(true)
+		third := openCall(t, c) // which cannot be sent
+		synctest.Wait()
+		if err := c.Open(t.Context(), new(ClientStream), &CallHeader{Method: "/s/m", Authority: "a"}, nil, true); err != ErrDraining {
+			t.Errorf("a call after a write that has failed: got %v, want %v", err, ErrDraining)
+		}
+		p.headers(first.id, true, ":status", "200", "content-type", "application/grpc", "grpc-status", "5")
+		p.say(func(f *http2.Framer) error { return f.WriteRSTStream(second.id, http2.ErrCodeRefusedStream) })
+		p.nc.Close()
+		<-c.Done()
+		for _, tt := range []struct {
+			s    *ClientStream
+			want string
+		}{
+			{first, "rpc error: code = NotFound desc = "},
+			{second, "rpc error: code = Unavailable desc = stream terminated by RST_STREAM with error code: REFUSED_STREAM"},
+			{third, "rpc error: code = Unavailable desc = error reading from server: EOF"},
+		} {
+			if got := tt.s.Status().Err(); got == nil || got.Error() != tt.want {
+				t.Errorf("stream %d: got %v, want %s", tt.s.id, got, tt.want)
+			}
+		}
+	})
+}
+
 func TestServerThatCannotWriteSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, far := newPeer(t, false)

@@ -396,6 +396,9 @@ func (t *Server) drainedLocked() bool { return t.drain == drainFinal }
 // peerName implements role.
 func (t *Server) peerName() string { return "client" }
 
+// readsOn implements role: requests that cannot be answered are of no use.
+func (t *Server) readsOn() bool { return false }
+
 // readError implements role.
 func (t *Server) readError(err error) error {
 	if !t.read.settled {
