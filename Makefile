@@ -10,7 +10,7 @@ TOOL      = $(GO) tool -modfile=$(CURDIR)/test/tools/go.mod
 MODULES = . examples test/apicheck test/h2spec
 PARITY  = test/parity
 
-.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec grpcjs api hostile held faults clean
+.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec grpcjs api hostile held faults history clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ held: ## run the tests of how much memory peers can hold
 faults: ## run the tests of networks with faults at length
 	FAULTS_SEEDS=200 $(GO) test -race -count=1 -v -run '^Test(CallsEnd|Keepalive)' ./test/faults
 	FAULTS_SEEDS=200 $(GO) test -count=1 -v -run '^Test' -skip '^Test(CallsEnd|Keepalive)' ./test/faults
+
+history: ## make a million calls in each way that servers come and go, and check how each ended
+	HISTORY_CALLS=1000000 $(GO) test -count=1 -timeout 60m -v -run '^Test(GracefulRestarts|SuddenStops|ConnectionsThatAge)' ./test/faults
 
 clean: ## remove what builds and tests left in the tree
 	git clean -dffX

@@ -26,8 +26,9 @@ import (
 const (
 	callers  = 64
 	channels = 4
-	// callsBetween is how many calls end well between two restarts, at least.
+	// callsBetween is how many calls end well between two restarts, at least, and longBetween how many in the long form.
 	callsBetween = 200
+	longBetween  = 2000
 	// maxAge is how old connections may become where they do.
 	maxAge = 10 * time.Millisecond
 	// patience is what a call is given: far more than any takes.
@@ -38,25 +39,39 @@ const (
 
 // A history is what is known of calls.
 type history struct {
-	t     *testing.T
-	calls atomic.Int64
-	ended chan struct{} // a value for callsBetween calls that ended well
+	t        *testing.T
+	restarts int // how many are wanted
+	between  int // how many calls end well between two of them, at least
+	calls    atomic.Int64
+	ended    chan struct{} // a value for so many calls that ended well
 
 	mu       sync.Mutex // guards the fields below
 	executed map[int64]int
 	codes    map[codes.Code]int
+	servers  int           // how many have ended
+	lost     int           // calls that failed although nothing ended suddenly
+	twice    int           // calls that were executed more than once
 	refused  int           // calls that did not wait for a connection, failed, and were not executed
 	stops    []time.Time   // when servers were stopped suddenly
 	latest   time.Duration // how long after such a stop a call has failed, at most
 }
 
 func newHistory(t *testing.T) *history {
-	return &history{t: t, ended: make(chan struct{}, 1), executed: make(map[int64]int), codes: make(map[codes.Code]int)}
+	h := &history{t: t, ended: make(chan struct{}, 1), executed: make(map[int64]int), codes: make(map[codes.Code]int)}
+	switch {
+	case historyCalls > 0:
+		h.restarts, h.between = historyCalls/longBetween, longBetween
+	case full:
+		h.restarts, h.between = 200, callsBetween
+	default:
+		h.restarts, h.between = 10, callsBetween
+	}
+	return h
 }
 
 func (h *history) String() string {
-	return fmt.Sprintf("%d calls: %v; %d were refused before they were executed; the last one failed %v after a sudden stop",
-		h.calls.Load(), h.codes, h.refused, h.latest)
+	return fmt.Sprintf("%d calls on %d servers: %v; %d were lost, %d executed twice, %d refused before they were executed; "+
+		"the last one failed %v after a sudden stop", h.calls.Load(), h.servers, h.codes, h.lost, h.twice, h.refused, h.latest)
 }
 
 // callKey is the metadata with the number of a call.
@@ -122,7 +137,7 @@ func (h *history) end(n int64, kind string, waits bool, err error) {
 	case err == nil && times != 1:
 		h.t.Errorf("call %d, %s: ended well and was executed %d times, want once", n, kind, times)
 	case err == nil:
-		if h.codes[codes.OK]%callsBetween == 0 {
+		if h.codes[codes.OK]%h.between == 0 {
 			select {
 			case h.ended <- struct{}{}:
 			default:
@@ -136,6 +151,7 @@ func (h *history) end(n int64, kind string, waits bool, err error) {
 			h.t.Errorf("call %d, %s: got %v %v after the last sudden end of a server", n, kind, err, since)
 		}
 	case waits || times > 0:
+		h.lost++
 		h.t.Errorf("call %d, %s: lost, executed %d times: %v", n, kind, times, err)
 	default:
 		h.refused++
@@ -149,6 +165,7 @@ func (h *history) checkExecutions() {
 	defer h.mu.Unlock()
 	for n, times := range h.executed {
 		if times > 1 {
+			h.twice++
 			h.t.Errorf("call %d was executed %d times, want at most once", n, times)
 		}
 	}
@@ -225,23 +242,18 @@ func (f *fleet) run(script func()) {
 // stop ends a server, and waits for it.
 func (f *fleet) stop(r *running, how func(*grpc.Server)) {
 	how(r.Server)
+	f.h.mu.Lock()
+	f.h.servers++
+	f.h.mu.Unlock()
 	if err := <-r.done; err != nil {
 		f.h.t.Errorf("Serve: got %v, want nil after the end", err)
 	}
 }
 
-// restarts is how many restarts a test makes.
-func restarts() int {
-	if full {
-		return 200
-	}
-	return 10
-}
-
 func TestGracefulRestartsLoseNoCall(t *testing.T) {
 	f := &fleet{h: newHistory(t)}
 	f.run(func() {
-		for range restarts() {
+		for range f.h.restarts {
 			<-f.h.ended
 			f.stop(f.start(), (*grpc.Server).GracefulStop)
 		}
@@ -251,7 +263,7 @@ func TestGracefulRestartsLoseNoCall(t *testing.T) {
 func TestSuddenStopsFailOnlyWhatIsOnItsWay(t *testing.T) {
 	f := &fleet{h: newHistory(t)}
 	f.run(func() {
-		for range restarts() {
+		for range f.h.restarts {
 			<-f.h.ended
 			old := f.start()
 			f.h.mu.Lock()
@@ -260,8 +272,8 @@ func TestSuddenStopsFailOnlyWhatIsOnItsWay(t *testing.T) {
 			f.stop(old, (*grpc.Server).Stop)
 		}
 	})
-	if ok, lost := f.h.codes[codes.OK], f.h.codes[codes.Unavailable]; lost > callers*restarts() || ok < restarts()*callsBetween/2 {
-		t.Errorf("%d calls failed over %d stops, %d did not: want at most %d to fail at a stop", lost, restarts(), ok, callers)
+	if ok, failed := f.h.codes[codes.OK], f.h.codes[codes.Unavailable]; failed > callers*f.h.restarts || ok < f.h.restarts*f.h.between/2 {
+		t.Errorf("%d calls failed over %d stops, %d did not: want at most %d to fail at a stop", failed, f.h.restarts, ok, callers)
 	}
 }
 
@@ -270,9 +282,8 @@ func TestConnectionsThatAgeLoseNoCall(t *testing.T) {
 	f := &fleet{h: newHistory(t), opts: []grpc.ServerOption{grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: maxAge})}}
 	var conns atomic.Int64
 	f.dialled = func() { conns.Add(1) }
-	rounds := restarts()
 	f.run(func() {
-		for i := range rounds {
+		for i := range f.h.restarts {
 			<-f.h.ended
 			if i%10 == 9 {
 				f.stop(f.start(), (*grpc.Server).GracefulStop)
@@ -280,7 +291,7 @@ func TestConnectionsThatAgeLoseNoCall(t *testing.T) {
 		}
 	})
 	t.Logf("%d connections", conns.Load())
-	if got := int(conns.Load()); got < rounds {
-		t.Errorf("got %d connections in %d rounds, want more that came to their age", got, rounds)
+	if got := int(conns.Load()); got < f.h.restarts {
+		t.Errorf("got %d connections in %d rounds, want more that came to their age", got, f.h.restarts)
 	}
 }
