@@ -300,17 +300,27 @@ func (a *attempt) seeHeader() {
 	}
 }
 
-// finish ends the attempt with the error that its call or the attempt itself ended with. It may be called while another goroutine
-// sends or receives; only the first call counts.
+// finish is end for an attempt that nobody will receive from any more.
 func (a *attempt) finish(err error) {
+	a.end(err)
+	a.drop()
+}
+
+// drop frees what was not received. The receiver of the attempt calls it, or somebody who knows that there is none.
+func (a *attempt) drop() {
+	if a.conn != nil {
+		a.s.Close()
+	}
+}
+
+// end ends the attempt with the error that its call or the attempt itself ended with. It may be called while another goroutine
+// sends or receives; only the first call counts. If the server has ended the attempt, what has come can still be received.
+func (a *attempt) end(err error) {
 	if a.finished.Swap(true) {
 		return
 	}
-	if a.conn != nil {
-		if a.s.Status() == nil {
-			a.s.Cancel(status.Convert(err))
-		}
-		a.s.Close()
+	if a.conn != nil && a.s.Status() == nil {
+		a.s.Cancel(status.Convert(err))
 	}
 	if a.done != nil {
 		_, answered := a.s.Encoding()

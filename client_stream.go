@@ -412,21 +412,24 @@ func (cs *clientStream) RecvMsg(v any) error {
 		case err == nil:
 			cs.received = true
 			cs.finish(nil)
+			a.drop()
 			return nil
 		case err == io.EOF:
 			cs.finish(nil)
+			a.drop()
 			return err
 		case !a.gotReply && cs.replace(a):
 			continue
 		}
 		err = cs.explain(err)
 		cs.finish(err)
+		a.drop()
 		return err
 	}
 }
 
 // finish ends the RPC. Only the first call counts; others wait until it is done, so that the caller of RecvMsg finds what options such as
-// Header have promised.
+// Header have promised. It is not for finish to drop what was not received: it may not be the receiver who calls.
 func (cs *clientStream) finish(err error) {
 	cs.mu.Lock()
 	if cs.over {
@@ -442,7 +445,7 @@ func (cs *clientStream) finish(err error) {
 	cs.commitLocked()
 	a := cs.attempt
 	cs.mu.Unlock()
-	a.finish(err)
+	a.end(err)
 	finishAll(outrun, err)
 	if err == nil {
 		cs.retry.throttle.succeeded()

@@ -200,13 +200,15 @@ func (s *ClientStream) Unprocessed() bool {
 	return s.unprocessed
 }
 
-// Cancel ends the call with the status st, unless it is over already, and tells the server.
+// Cancel ends the call with the status st, tells the server, and drops what has come and was not read. If the call is over already, it does
+// nothing: the end of an answer that is good must not hide that messages before it are missing.
 func (s *ClientStream) Cancel(st *status.Status) {
 	s.c.mu.Lock()
 	s.c.resetLocked(&s.stream, frame.Cancel)
 	s.c.unlock()
-	s.finish(st, nil, false, false)
-	s.recv.close()
+	if s.finish(st, nil, false, false) {
+		s.recv.close()
+	}
 }
 
 // Close says that nobody will read from the stream any more. A call that is not over is cancelled.
@@ -232,13 +234,14 @@ func (s *ClientStream) Reuse() bool {
 	return left
 }
 
-// finish ends the call with a status. Only the first call counts. With left, the stream is not touched once others can see its end.
-func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed, left bool) {
+// finish ends the call with a status. Only the first call counts, and returns true. With left, the stream is not touched once others can
+// see its end.
+func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed, left bool) bool {
 	q := &s.recv
 	q.mu.Lock()
 	if s.status != nil {
 		q.mu.Unlock()
-		return
+		return false
 	}
 	s.status, s.trailer, s.unprocessed, s.left = st, trailer, unprocessed, left
 	answered := s.answered
@@ -251,6 +254,7 @@ func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed, lef
 	if wake {
 		q.signal()
 	}
+	return true
 }
 
 // headers takes a header block of the response. It is called by the read goroutine.

@@ -189,6 +189,29 @@ func TestPartsOfAResponse(t *testing.T) {
 	})
 }
 
+func TestCancelLeavesWhatTheServerHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, ClientOptions{}, false)
+		s := openCall(t, c)
+		p.grpcHeaders(1, false)
+		p.data(1, false, "\x00\x00\x00\x00\x02ok")
+		p.headers(1, true, "grpc-status", "0")
+		synctest.Wait()
+		s.Cancel(canceled)
+		if got := shown(s); got != "OK: " {
+			t.Errorf("status: got %q, want OK", got)
+		}
+		if m, err := s.Recv(); err != nil || string(m.Payload) != "ok" {
+			t.Errorf("Recv: got %q, %v, want ok", m.Payload, err)
+		}
+		s.Release()
+		if _, err := s.Recv(); err != io.EOF {
+			t.Errorf("Recv at the end: got %v, want %v", err, io.EOF)
+		}
+		s.Close()
+	})
+}
+
 func TestOnlyAnOrdinaryEndLetsAStreamBeReused(t *testing.T) {
 	for _, tt := range []struct {
 		name string
