@@ -31,8 +31,12 @@ const (
 	longBetween  = 2000
 	// maxAge is how old connections may become where they do.
 	maxAge = 10 * time.Millisecond
-	// patience is what a call is given: far more than any takes.
+	// patience is what a call may take, far more than any does, but for the time for which the process stood still; hang is when it is
+	// given up.
 	patience = 30 * time.Second
+	hang     = 10 * patience
+	// blink is how often it is looked at whether the process stands still.
+	blink = 100 * time.Millisecond
 	// aftermath is how long after a sudden end calls may still fail because of it. The machine may be busy.
 	aftermath = 2 * time.Second
 )
@@ -49,12 +53,28 @@ type history struct {
 	executed map[int64]int
 	codes    map[codes.Code]int
 	servers  int           // how many have ended
+	killed   int           // how many of them suddenly
+	longest  time.Duration // what a call has taken, at most
+	still    time.Duration // how long the process stood still, since the machine did
+	failures []failure
+	stops    []span        // when servers were stopped suddenly, and when the process stood still
 	lost     int           // calls that failed although nothing ended suddenly
 	twice    int           // calls that were executed more than once
 	refused  int           // calls that did not wait for a connection, failed, and were not executed
-	stops    []time.Time   // when servers were stopped suddenly
-	latest   time.Duration // how long after such a stop a call has failed, at most
+	latest   time.Duration // how long after a sudden stop a call has failed, at most
 }
+
+// A failure is a call that was Unavailable.
+type failure struct {
+	call  int64
+	kind  string
+	waits bool
+	err   error
+	at    time.Time
+}
+
+// A span is a time in which calls may fail.
+type span struct{ from, until time.Time }
 
 func newHistory(t *testing.T) *history {
 	h := &history{t: t, ended: make(chan struct{}, 1), executed: make(map[int64]int), codes: make(map[codes.Code]int)}
@@ -71,7 +91,8 @@ func newHistory(t *testing.T) *history {
 
 func (h *history) String() string {
 	return fmt.Sprintf("%d calls on %d servers: %v; %d were lost, %d executed twice, %d refused before they were executed; "+
-		"the last one failed %v after a sudden stop", h.calls.Load(), h.servers, h.codes, h.lost, h.twice, h.refused, h.latest)
+		"the longest took %v; %d servers were stopped suddenly, and the last call failed %v after that; the process stood still for %v",
+		h.calls.Load(), h.servers, h.codes, h.lost, h.twice, h.refused, h.longest, h.killed, h.latest, h.still)
 }
 
 // callKey is the metadata with the number of a call.
@@ -117,17 +138,19 @@ func (h *history) call(c grpc162.EchoClient, waits bool) bool {
 	if n%8 < 3 {
 		kind = kinds[1+n%8]
 	}
-	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(h.t.Context(), hang)
 	defer cancel()
+	start := time.Now()
 	err := kind.run(metadata.AppendToOutgoingContext(ctx, callKey, strconv.FormatInt(n, 10)), c, k)
-	h.end(n, kind.name, waits, err)
+	h.end(n, kind.name, waits, time.Since(start), err)
 	return err == nil
 }
 
-// end checks how a call has ended. A handler begins before its call ends well, but may do so behind the end of one that failed.
-func (h *history) end(n int64, kind string, waits bool, err error) {
+// end notes how a call has ended. A handler begins before its call ends well, but may do so behind the end of one that failed.
+func (h *history) end(n int64, kind string, waits bool, took time.Duration, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.longest = max(h.longest, took)
 	code := status.Code(err)
 	h.codes[code]++
 	times := h.executed[n]
@@ -145,24 +168,63 @@ func (h *history) end(n int64, kind string, waits bool, err error) {
 		}
 	case code != codes.Unavailable:
 		h.t.Errorf("call %d, %s: got %v, want OK or %v", n, kind, err, codes.Unavailable)
-	case len(h.stops) > 0:
-		since := time.Since(h.stops[len(h.stops)-1])
-		if h.latest = max(h.latest, since); since > aftermath {
-			h.t.Errorf("call %d, %s: got %v %v after the last sudden end of a server", n, kind, err, since)
-		}
-	case waits || times > 0:
-		h.lost++
-		h.t.Errorf("call %d, %s: lost, executed %d times: %v", n, kind, times, err)
 	default:
-		h.refused++
-		h.t.Logf("call %d, %s: refused: %v", n, kind, err)
+		h.failures = append(h.failures, failure{n, kind, waits, err, time.Now()})
 	}
 }
 
-// checkExecutions fails the test if a handler ran twice for a call.
-func (h *history) checkExecutions() {
+// watch notes for how long the process stands still, until over is closed. A machine that is paused looks like a call that hangs.
+func (h *history) watch(over <-chan struct{}) {
+	ticks := time.NewTicker(blink)
+	defer ticks.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-over:
+			return
+		case <-ticks.C:
+		}
+		now := time.Now()
+		if d := now.Sub(last); d > 10*blink { // timers of connections may have run off too
+			h.mu.Lock()
+			h.still += d
+			h.stops = append(h.stops, span{last, now})
+			h.mu.Unlock()
+		}
+		last = now
+	}
+}
+
+// suddenly returns how long before t the last sudden end was that may be why a call fails, and whether there was one.
+func (h *history) suddenly(t time.Time) (ago time.Duration, ok bool) {
+	for _, s := range h.stops {
+		if t.After(s.from) && t.Before(s.until.Add(aftermath)) {
+			ago, ok = max(0, t.Sub(s.until)), true
+		}
+	}
+	return ago, ok
+}
+
+// check judges what has failed, and fails the test if a handler ran twice for a call, or if a call took too long.
+func (h *history) check() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.longest > patience+h.still {
+		h.t.Errorf("a call took %v, of which the process stood still for %v: want at most %v", h.longest, h.still, patience)
+	}
+	for _, f := range h.failures {
+		ago, sudden := h.suddenly(f.at)
+		times := h.executed[f.call]
+		switch {
+		case sudden:
+			h.latest = max(h.latest, ago)
+		case f.waits || times > 0 || h.killed > 0:
+			h.lost++
+			h.t.Errorf("call %d, %s: lost, executed %d times: %v", f.call, f.kind, times, f.err)
+		default:
+			h.refused++
+			h.t.Logf("call %d, %s: refused: %v", f.call, f.kind, f.err)
+		}
+	}
 	for n, times := range h.executed {
 		if times > 1 {
 			h.twice++
@@ -216,7 +278,9 @@ func (f *fleet) run(script func()) {
 	t := f.h.t
 	f.start()
 	var over atomic.Bool
-	var wg sync.WaitGroup
+	var wg, watching sync.WaitGroup
+	end := make(chan struct{})
+	watching.Go(func() { f.h.watch(end) })
 	for range channels {
 		cc, err := grpc.NewClient("passthrough:///fleet", grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(f.dial))
 		if err != nil {
@@ -235,7 +299,9 @@ func (f *fleet) run(script func()) {
 	over.Store(true)
 	wg.Wait()
 	f.stop(f.current.Load(), (*grpc.Server).GracefulStop)
-	f.h.checkExecutions()
+	close(end)
+	watching.Wait()
+	f.h.check()
 	t.Log(f.h)
 }
 
@@ -266,8 +332,10 @@ func TestSuddenStopsFailOnlyWhatIsOnItsWay(t *testing.T) {
 		for range f.h.restarts {
 			<-f.h.ended
 			old := f.start()
+			now := time.Now()
 			f.h.mu.Lock()
-			f.h.stops = append(f.h.stops, time.Now())
+			f.h.stops = append(f.h.stops, span{now, now})
+			f.h.killed++
 			f.h.mu.Unlock()
 			f.stop(old, (*grpc.Server).Stop)
 		}
