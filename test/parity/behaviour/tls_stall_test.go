@@ -1,0 +1,140 @@
+// Handshakes of TLS that stall: what bounds them, and that nobody else waits for them.
+
+package behaviour
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+)
+
+// soon is a limit of handshakes for tests that wait for it.
+const soon = 300 * time.Millisecond
+
+// drip writes the first bytes of b one by one, for longer than the limit, unless the connection is closed before.
+func drip(nc net.Conn, b []byte) {
+	for i := range min(len(b), 60) {
+		if _, err := nc.Write(b[i : i+1]); err != nil {
+			return
+		}
+		<-time.After(soon / 20)
+	}
+}
+
+func TestServerEndsHandshakesThatStall(t *testing.T) {
+	id := serverIdentity(t)
+	config := id.client()
+	config.NextProtos = []string{"h2"}
+	first := hello(t, config)
+	const late = "read tcp ADDR->ADDR: i/o timeout"
+	for _, tc := range []struct {
+		name string
+		say  func(net.Conn)
+		want string
+	}{
+		{"nothing", func(net.Conn) {}, late},
+		{"half a record", func(nc net.Conn) { nc.Write(first[:len(first)/2]) }, late},
+		{"the first message", func(nc net.Conn) { nc.Write(first) }, late},
+		{"byte by byte", func(nc net.Conn) { drip(nc, first) }, late},
+		{"no preface", func(nc net.Conn) { tls.Client(nc, config).Handshake() }, "<nil>"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			l := listenTo(credentials.NewTLS(id.server()))
+			server := grpc.NewServer(grpc.Creds(l), grpc.ConnectionTimeout(soon))
+			lis := listen(t)
+			go server.Serve(lis)
+			t.Cleanup(server.Stop)
+			start := time.Now()
+			nc, err := net.Dial("tcp", lis.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			go tc.say(nc)
+			equal(t, text(wait(t, l.ended, "end of the handshake")), tc.want)
+			nc.SetReadDeadline(time.Now().Add(patience))
+			if _, err := io.Copy(io.Discard, nc); err != nil && tc.name != "byte by byte" { // which ends with a reset
+				t.Errorf("got %v, want the end of the connection", err)
+			}
+			if took := time.Since(start); took < soon {
+				t.Errorf("ended after %v, want not before %v", took, soon)
+			}
+		})
+	}
+}
+
+func TestClientEndsHandshakesThatStall(t *testing.T) {
+	id := serverIdentity(t)
+	for _, tc := range []struct {
+		name string
+		say  func(net.Conn)
+	}{
+		{"nothing", func(nc net.Conn) { io.Copy(io.Discard, nc) }},
+		{"half a record", func(nc net.Conn) { nc.Write([]byte{22, 3, 3, 0, 100, 2}); io.Copy(io.Discard, nc) }},
+		{"byte by byte", func(nc net.Conn) {
+			drip(nc, append([]byte{22, 3, 3, 0, 200}, make([]byte, 200)...))
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cc := client(t, "passthrough:///"+speaker(t, tc.say), grpc.WithTransportCredentials(credentials.NewTLS(id.client())),
+				grpc.WithConnectParams(grpc.ConnectParams{
+					Backoff: backoff.Config{BaseDelay: soon / 10, Multiplier: 1, MaxDelay: soon / 10}, MinConnectTimeout: soon,
+				}))
+			start := time.Now()
+			equal(t, result(unary(within(t), cc, "x")), refused("context deadline exceeded"))
+			if took := time.Since(start); took < soon {
+				t.Errorf("ended after %v, want not before %v", took, soon)
+			}
+		})
+	}
+}
+
+// A graceful stop waits for connections that are being set up. A sudden one need not: v1.85.0 does.
+func TestStopWithHandshakesThatStall(t *testing.T) {
+	id := serverIdentity(t)
+	for _, tc := range []struct {
+		name string
+		stop func(*grpc.Server)
+		want string
+	}{
+		{"Stop", (*grpc.Server).Stop, differ{"stop-ends-handshakes", "at once"}.or(t, "at the limit")},
+		{"GracefulStop", (*grpc.Server).GracefulStop, "at the limit"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			l := listenTo(credentials.NewTLS(id.server()))
+			p := start(t, setup{server: []grpc.ServerOption{grpc.Creds(l), grpc.ConnectionTimeout(soon)}})
+			// Others are served while they stall.
+			cc := p.dial(t, grpc.WithTransportCredentials(credentials.NewTLS(id.client())))
+			const stalled = 20
+			for range stalled {
+				nc, err := p.lis.DialContext(within(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer nc.Close()
+			}
+			equal(t, result(unary(within(t), cc, "x")), `"x"`)
+			cc.Close()
+			wait(t, l.ended, "end of the handshake")
+			tc.stop(p.server)
+			got := "at the limit"
+			if len(l.ended) < stalled/2 {
+				got = "at once"
+			}
+			equal(t, got, tc.want)
+			equal(t, text(wait(t, p.served, "end of Serve")), "<nil>")
+			for range stalled {
+				wait(t, l.ended, "end of a handshake")
+			}
+		})
+	}
+}
