@@ -152,6 +152,7 @@ func (l *listening) Read(p []byte) (int, error) {
 // A claim is what a certificate says.
 type claim struct {
 	names  []string
+	ips    []net.IP
 	usage  x509.ExtKeyUsage
 	until  time.Time         // zero: for an hour
 	key    crypto.Signer     // nil: a new one of ECDSA
@@ -173,7 +174,7 @@ func certify(t testing.TB, c claim) tls.Certificate {
 		c.until = time.Now().Add(time.Hour)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "common.example"}, DNSNames: c.names,
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "common.example"}, DNSNames: c.names, IPAddresses: c.ips,
 		NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: c.until, ExtKeyUsage: []x509.ExtKeyUsage{c.usage},
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 	}
