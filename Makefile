@@ -10,7 +10,7 @@ TOOL      = $(GO) tool -modfile=$(CURDIR)/test/tools/go.mod
 MODULES = . examples test/apicheck test/h2spec
 PARITY  = test/parity
 
-.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec grpcjs api hostile held faults history clean
+.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec grpcjs openssl api hostile held faults history clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ h2spec: ## run h2spec, a test suite for HTTP/2
 grpcjs: ## install grpc-js with npm, and test against it
 	npm ci --ignore-scripts --no-audit --no-fund --prefix test/grpcjs
 	GRPCJS=required $(GO) test -count=1 ./test/grpcjs
+
+openssl: ## test against OpenSSL's client and server of TLS
+	OPENSSL=required $(GO) test -count=1 ./test/openssl
 
 api: ## check the exported API against its lists; API='-pkg REGEXP' for some packages
 	$(GO) run -C test/apicheck . missing -dir ../.. -want api/v1.85.0.txt -want api/v1.0.5.txt -allow api/v1.0.5-allow.txt -allow api/pending.txt -absent api/absent.txt $(API)
