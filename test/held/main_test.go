@@ -31,6 +31,8 @@ func TestMain(m *testing.M) {
 	switch os.Getenv(roleVariable) {
 	case "server":
 		runServer()
+	case "secure server":
+		runServer(grpc.Creds(serverCredentials()))
 	case "client":
 		runClient()
 	default:
@@ -70,12 +72,12 @@ func once(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerIn
 }
 
 // runServer is the server, which serves until its standard input ends.
-func runServer() {
+func runServer(opts ...grpc.ServerOption) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	s := grpc.NewServer()
+	s := grpc.NewServer(opts...)
 	s.RegisterService(&service, nil)
 	go s.Serve(lis) // ends with the process
 	obey(map[string]func([]string) string{
@@ -89,6 +91,7 @@ func runServer() {
 func runClient() {
 	obey(map[string]func([]string) string{
 		"connect": func(args []string) string { return connect(args[0], number(args[1]), args[2] == "true") },
+		"stall":   func(args []string) string { return stall(args[0], number(args[1]), args[2]) },
 		"open":    func(args []string) string { return open(args[0], number(args[1]), args[2]) },
 	})
 }
