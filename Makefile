@@ -10,7 +10,7 @@ TOOL      = $(GO) tool -modfile=$(CURDIR)/test/tools/go.mod
 MODULES = . examples test/apicheck test/h2spec
 PARITY  = test/parity
 
-.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec grpcjs openssl api hostile held faults history clean
+.PHONY: help build test race poison vet lint fuzz bench parity proto protocheck examples h2spec grpcjs openssl api hostile held faults history soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ faults: ## run the tests of networks with faults at length
 
 history: ## make a million calls in each way that servers come and go, and check how each ended
 	HISTORY_CALLS=1000000 $(GO) test -count=1 -timeout 60m -v -run '^Test(GracefulRestarts|SuddenStops|ConnectionsThatAge)' ./test/faults
+
+soak: ## make mixed calls for ten minutes, and check that nothing grows; SOAK=2h for longer
+	SOAK=$(or $(SOAK),10m) $(GO) test -count=1 -timeout 24h -v -run '^TestSoak$$' ./test/soak
 
 clean: ## remove what builds and tests left in the tree
 	git clean -dffX
