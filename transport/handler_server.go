@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -84,6 +86,8 @@ func acceptHTTP(w http.ResponseWriter, r *http.Request) (h *head, timeout time.D
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", http.MethodPost)
 		http.Error(w, fmt.Sprintf("invalid gRPC request method %q", r.Method), http.StatusMethodNotAllowed)
+	case h.malformed != "":
+		http.Error(w, "malformed request: "+h.malformed, http.StatusBadRequest)
 	case !known:
 		http.Error(w, fmt.Sprintf("invalid gRPC request content-type %q", h.contentType), http.StatusUnsupportedMediaType)
 	case !flusher:
@@ -92,8 +96,6 @@ func acceptHTTP(w http.ResponseWriter, r *http.Request) (h *head, timeout time.D
 		http.Error(w, fmt.Sprintf("malformed grpc-timeout: %v", err), http.StatusBadRequest)
 	case h.badBinary != "":
 		http.Error(w, fmt.Sprintf("malformed binary metadata %q in header %q: %v", h.badValue, h.badBinary, h.badReason), http.StatusBadRequest)
-	case h.malformed != "":
-		http.Error(w, "malformed request: "+h.malformed, http.StatusBadRequest)
 	default:
 		return h, timeout, true
 	}
@@ -105,8 +107,8 @@ func acceptHTTP(w http.ResponseWriter, r *http.Request) (h *head, timeout time.D
 func httpHead(r *http.Request) *head {
 	h := new(head)
 	h.method, h.path, h.authority, h.pseudo = r.Method, r.URL.RequestURI(), r.Host, sawMethod|sawPath|sawAuthority
-	for name, values := range r.Header {
-		for _, v := range values {
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) { // of several faults, the same is told each time
+		for _, v := range r.Header[name] {
 			h.add(hpack.HeaderField{Name: strings.ToLower(name), Value: v})
 		}
 	}
