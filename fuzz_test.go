@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/transport"
@@ -24,6 +25,7 @@ func FuzzTarget(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
+		testkit.LimitTime(t)
 		cc, err := NewClient(target, WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			return
@@ -58,6 +60,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffKL\x04\x02\x00"), uint8(1), uint8(1), uint16(3))
 	f.Add(bytes.Repeat([]byte{0}, 5000), uint8(2), uint8(1), uint16(4999))
 	f.Fuzz(func(t *testing.T, p []byte, flag, name uint8, limit uint16) {
+		testkit.LimitTime(t)
 		pool := mem.DefaultBufferPool()
 		codec := messageCodec(codecV2{rawBytes{}})
 		d := decoder{codec: codec, encoding: []string{"", gzip.Name, "identity", "none"}[name%4], limit: int(limit), server: name&4 == 4, pool: pool}

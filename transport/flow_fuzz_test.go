@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/transport/internal/frame"
 )
 
@@ -56,7 +57,10 @@ func FuzzFlow(f *testing.F) {
 	f.Add([]byte{0, 4, 0, 1, 0, 20, 20, 0, 7, 2, 0, 1, 7, 4, 6, 7, 4, 0, 7, 3, 4, 3, 4, 7, 4, 7, 7}, true)
 	f.Add([]byte{0, 1, 0, 200, 0, 0, 1, 0, 200, 0, 0, 7, 4, 1, 7, 2, 0, 11, 3, 11, 7, 4, 7}, true)
 	f.Add([]byte{0, 0, 0, 1, 0, 255, 0, 0, 1, 1, 255, 0, 1, 1, 2, 1, 0, 1, 6, 1, 7, 5, 2, 7, 3, 6, 7, 7}, false)
-	f.Fuzz(followFlow)
+	f.Fuzz(func(t *testing.T, script []byte, vectors bool) {
+		testkit.LimitTime(t)
+		followFlow(t, script, vectors)
+	})
 }
 
 func TestSendingFollowsTheModelOfFlowControl(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/http2/hpack"
 
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/transport/internal/frame"
 )
 
@@ -418,6 +419,7 @@ func FuzzBlocks(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{2, 7, 3, 0, 61, 0, 62, 9, 8, 0}, 20), true)
 	f.Add([]byte{10, 0x80, 9, 10, 0x3f, 10, 0xff, 10, 0x7f, 9}, false)
 	f.Fuzz(func(t *testing.T, script []byte, tight bool) {
+		testkit.LimitTime(t)
 		maxList := uint64(1 << 20)
 		if tight {
 			maxList = 150

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
@@ -31,6 +32,7 @@ func FuzzMetadata(f *testing.F) {
 		f.Add(pair[0], pair[1])
 	}
 	f.Fuzz(func(t *testing.T, key, value string) {
+		testkit.LimitTime(t)
 		valid := ValidatePair(key, value) == nil
 		fields, err := appendMetadata(nil, metadata.MD{key: {value}}, nil)
 		switch {
@@ -80,6 +82,7 @@ func FuzzTrailers(f *testing.F) {
 		f.Add(s.code, s.message, s.details, int32(len(s.code)))
 	}
 	f.Fuzz(func(t *testing.T, code, message string, details []byte, n int32) {
+		testkit.LimitTime(t)
 		foreignTrailers(t, code, message, details)
 		ownTrailers(t, message, details, n)
 	})

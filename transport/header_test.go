@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/metadata"
 )
 
@@ -286,6 +287,7 @@ func FuzzBinary(f *testing.F) {
 		f.Add(tt.value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
+		testkit.LimitTime(t)
 		if got, err := decodeBinary(encodeBinary(value)); err != nil || string(got) != value {
 			t.Errorf("%q there and back: got %q, %v", value, got, err)
 		}

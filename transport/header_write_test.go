@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/transport/internal/frame"
 )
 
@@ -315,6 +316,7 @@ func FuzzEncode(f *testing.F) {
 	f.Add(bytes.Repeat([]byte{0, 0xff, 0xff, 3, 7, 8, 9, 1, 2, 3, 2, 0x1f, 2, 5, 6}, 8))
 	f.Add(bytes.Repeat([]byte{0, 1, 2, 1, 3, 4, 0, 0, 0, 2, 0, 0, 4, 3, 1, 0, 0, 0}, 8))
 	f.Fuzz(func(t *testing.T, script []byte) {
+		testkit.LimitTime(t)
 		e, p, i := new(blockEncoder), newStrictPeer(), 0
 		next := func() byte {
 			if i++; i > len(script) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"google.golang.org/grpc/internal/testkit"
 )
 
 func TestEncodeMessage(t *testing.T) {
@@ -45,6 +47,7 @@ func FuzzMessage(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, msg string) {
+		testkit.LimitTime(t)
 		wire := encodeMessage(msg)
 		if i := strings.IndexFunc(wire, func(r rune) bool { return r < 0x20 || r > 0x7e }); i >= 0 {
 			t.Errorf("encodeMessage(%q): got %q, want printable ASCII", msg, wire)

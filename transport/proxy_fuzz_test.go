@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"google.golang.org/grpc/internal/testkit"
 )
 
 // An answeredConn is a connection on which everything was said already.
@@ -34,6 +36,7 @@ func FuzzProxyAnswer(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, answer []byte) {
+		testkit.LimitTime(t)
 		nc, err := askForTunnel(answeredConn{in: bytes.NewReader(answer)}, r)
 		if err != nil {
 			if n := len(err.Error()); n > 5*maxProxyQuote {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"testing"
+
+	"google.golang.org/grpc/internal/testkit"
 )
 
 // fuzzLimit is the largest message that the queue of FuzzReceive accepts, in bytes.
@@ -38,7 +40,10 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte{0, 200, 0, 6, 1, 100, 0, 3, 255, 0, 3, 255, 0, 3, 255, 255, 4, 0, 0, 0, 4, 7, 4}, uint16(100))
 	f.Add([]byte{0, 255, 255, 1, 10, 0, 4, 5}, uint16(65535))
 	f.Add([]byte{0, 9, 9, 0, 9, 9, 0, 9, 9, 1, 255, 9, 4, 3, 255, 200, 8, 5, 1, 10, 0, 9}, uint16(9000))
-	f.Fuzz(followReceive)
+	f.Fuzz(func(t *testing.T, script []byte, window uint16) {
+		testkit.LimitTime(t)
+		followReceive(t, script, window)
+	})
 }
 
 func TestReceivingFollowsTheModel(t *testing.T) {

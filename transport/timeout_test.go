@@ -6,6 +6,8 @@ import (
 	"math"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/internal/testkit"
 )
 
 func TestAppendTimeout(t *testing.T) {
@@ -77,6 +79,7 @@ func FuzzTimeout(f *testing.F) {
 		f.Add(int64(1), s)
 	}
 	f.Fuzz(func(t *testing.T, n int64, s string) {
+		testkit.LimitTime(t)
 		d := max(0, time.Duration(n))
 		wire := string(appendTimeout(nil, time.Duration(n)))
 		if len(wire) > 9 {

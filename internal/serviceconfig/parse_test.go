@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/serviceconfig"
 )
 
@@ -243,6 +244,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(`{"methodConfig": [{"name": [{}], "hedgingPolicy": {"maxAttempts": 2, "hedgingDelay": "1s"}}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
+		testkit.LimitTime(t)
 		c, err := Parse(text, options)
 		if err != nil {
 			return

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/internal/testkit/faultconn"
 	"google.golang.org/grpc/internal/testkit/stubs/grpc162"
 	"google.golang.org/grpc/status"
@@ -47,6 +48,7 @@ func FuzzClientConn(f *testing.F) {
 	f.Add([]byte{7, 3, 0, 11, 2, 0, 5, 3, 0, 9, 4, 1, 8, 3, 11, 5}, false)
 	f.Add([]byte{5, 4, 3, 5, 3, 5, 5, 2, 11, 2, 3, 1, 4, 3, 3, 0, 5}, true)
 	f.Fuzz(func(t *testing.T, rest []byte, again bool) {
+		testkit.LimitTime(t)
 		synctest.Test(t, func(t *testing.T) { callScript(t, rest, again) })
 		if out := loans.Out(); len(out) > 0 {
 			t.Errorf("%d buffers did not come back, want 0; one: %s", len(out), out[0])

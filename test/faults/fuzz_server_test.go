@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/internal/testkit"
 	"google.golang.org/grpc/internal/testkit/faultconn"
 	"google.golang.org/grpc/internal/testkit/stubs/grpc162"
 )
@@ -37,6 +38,7 @@ func FuzzServerConn(f *testing.F) {
 	f.Add([]byte{1, 0, 4, 0, 1, 0, 6, 2, 1, 0, 9, 0, 1, 0, 20, 2, 9, 1, 6, 0, 10, 0, 4, 7, 30, 200, 3, 100, 11})
 	f.Add([]byte{0, 0, 0, 0, 2, 2, 0, 2, 0, 4, 3, 4, 3, 4, 3, 3, 0, 3, 5, 11, 4, 6, 1, 0})
 	f.Fuzz(func(t *testing.T, rest []byte) {
+		testkit.LimitTime(t)
 		synctest.Test(t, func(t *testing.T) { serveScript(t, rest) })
 		if out := loans.Out(); len(out) > 0 {
 			t.Errorf("%d buffers did not come back, want 0; one: %s", len(out), out[0])

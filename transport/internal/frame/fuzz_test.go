@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc/internal/testkit"
 )
 
 // fuzzMaxSize is the largest payload that both readers accept; small, so that inputs stay small.
@@ -39,6 +41,7 @@ func FuzzReader(f *testing.F) {
 		f.Add(concat(AppendSettings(nil, nil), bad, AppendPing(nil, 0, [8]byte{})), uint8(4), uint8(64), uint8(3))
 	}
 	f.Fuzz(func(t *testing.T, wire []byte, step, ahead, way uint8) {
+		testkit.LimitTime(t)
 		pool := new(countingPool)
 		ours := NewReader(inSteps(wire, 1+int(step)), pool, int(ahead), fuzzMaxSize)
 		theirs := http2.NewFramer(nil, bytes.NewReader(wire))
