@@ -8,16 +8,26 @@ import (
 	"testing/synctest"
 )
 
-func TestDataBehindCloseIsNotAnsweredByReset(t *testing.T) {
-	s := withStreams(t)
-	s.Close(errors.New("stopped"))
-	s.said()
-	_ = s.WriteData(1, false, []byte("x"))
-	if err := s.feed(); err != ErrConnClosing {
-		t.Errorf("DATA behind Close: got %v, want %v", err, ErrConnClosing)
-	}
-	if got := s.said(); len(got) > 0 {
-		t.Errorf("DATA behind Close: got the answer %q, want none behind the GOAWAY", got)
+func TestFramesBehindCloseAreNotAnswered(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(s *stillServer)
+	}{
+		{"DATA", func(s *stillServer) { _ = s.WriteData(1, false, []byte("x")) }},
+		{"sound request", func(s *stillServer) { s.request(5, false) }},
+		{"malformed request", func(s *stillServer) { s.request(5, false, "te", "gzip") }},
+		{"request that is no gRPC", func(s *stillServer) { s.request(5, false, "content-type", "text/html") }},
+	} {
+		s := withStreams(t)
+		s.Close(errors.New("stopped"))
+		s.said()
+		tt.do(s)
+		if err := s.feed(); err != ErrConnClosing {
+			t.Errorf("%s behind Close: got %v, want %v", tt.name, err, ErrConnClosing)
+		}
+		if got := s.said(); len(got) > 0 {
+			t.Errorf("%s behind Close: got the answer %q, want none behind the GOAWAY", tt.name, got)
+		}
 	}
 }
 

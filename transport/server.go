@@ -237,8 +237,7 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 	}
 	s, bad := t.newStream(id, h)
 	if bad != nil {
-		t.answer(id, bad, end)
-		return nil
+		return t.answer(id, bad, end)
 	}
 	t.mu.Lock()
 	if t.state == connClosed {
@@ -321,19 +320,24 @@ func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *re
 	return timeout, h.hasTimeout, bad
 }
 
-// answer ends a stream that was not opened with a complete response, or resets it if the client does not take as much.
-func (t *Server) answer(id uint32, r *refusal, end bool) {
+// answer ends a stream that was not opened with a complete response, or resets it if the client does not take as much. An error says that
+// the connection is closed.
+func (t *Server) answer(id uint32, r *refusal, end bool) error {
 	t.mu.Lock()
+	if t.state == connClosed {
+		t.mu.Unlock()
+		return ErrConnClosing
+	}
 	if !t.takeLocked(id) {
 		t.mu.Unlock()
-		return
+		return nil
 	}
 	d := &t.send
 	before := len(d.buf)
 	if d.maxList != noListLimit && r.status.listSize()+uint64(len(r.subtype)) > d.maxList {
 		d.reset(id, frame.InternalError)
 		t.caused(before)
-		return
+		return nil
 	}
 	block := d.blocks.refusal(r)
 	d.buf = frame.AppendHeaderBlock(d.buf, id, frame.EndStream, block, frame.DefaultMaxSize)
@@ -341,6 +345,7 @@ func (t *Server) answer(id uint32, r *refusal, end bool) {
 		d.reset(id, frame.NoError)
 	}
 	t.caused(before)
+	return nil
 }
 
 // idle implements role.
