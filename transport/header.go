@@ -34,6 +34,7 @@ type parsed struct {
 	coded                                                           int                 // bytes of the block as it came
 	hasStatus                                                       bool
 	hasTimeout                                                      bool // an empty grpc-timeout is malformed, none is not
+	badLength                                                       bool // content-length is empty, or has several values
 	hosts                                                           int
 	pseudo                                                          uint8  // which pseudo-headers were seen
 	regular                                                         bool   // whether a regular field was seen
@@ -95,6 +96,7 @@ func (p *parsed) add(f hpack.HeaderField) {
 		p.host = f.Value
 		p.hosts++
 	case "content-length":
+		p.badLength = p.badLength || f.Value == "" || p.contentLength != "" && p.contentLength != f.Value
 		p.contentLength = f.Value
 		p.fields = append(p.fields, f)
 	case "te":
@@ -162,7 +164,7 @@ func (p *parsed) requestFault() string {
 		return "no :scheme"
 	case p.path == "":
 		return "no :path, or an empty one"
-	case p.contentLength != "" && p.length() < 0:
+	case p.badLength, p.contentLength != "" && p.length() < 0:
 		return "content-length that is no number"
 	}
 	return ""

@@ -1,14 +1,20 @@
-// FuzzMetadata and FuzzTrailers: what one end says in a header block, the other one understands, and nothing else.
+// FuzzMetadata and FuzzTrailers: what one end says in a header block, the other one understands, and nothing else. FuzzRequestFields: what
+// fields of others make a request malformed.
 
 package transport
 
 import (
+	"bytes"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -129,4 +135,110 @@ func ownTrailers(t *testing.T, message string, details []byte, n int32) {
 	if !ok || got.Code() != want.Code() || got.Message() != string([]rune(want.Message())) || !proto.Equal(&spb.Status{Details: got.Proto().GetDetails()}, &spb.Status{Details: want.Proto().GetDetails()}) {
 		t.Fatalf("status over the wire: got %v, want %v", got.Proto(), want.Proto())
 	}
+}
+
+// The rules are those of x/net's Framer, and a list of those that it leaves to others.
+func FuzzRequestFields(f *testing.F) {
+	const request = ":method\x00POST\x01:scheme\x00http\x01:path\x00/s/m\x01"
+	for _, more := range []string{
+		"", ":authority\x00a\x01content-type\x00application/grpc\x01te\x00trailers", ":path\x00/", ":status\x00200", ":odd\x00", "X\x00y", "x\x00a\rb", "x\x00a\x7fb", "\x00x",
+		"x\x00y\x01:authority\x00a", "connection\x00close", "te\x00gzip", "content-length\x0012", "content-length\x00-1", "content-length\x001x", "x-bin\x00!", "a b\x00c", "caf\xe9\x00x",
+		"host\x00a\x01host\x00b", "upgrade\x00", "grpc-timeout\x00", ":authority\x00a\x02b", "content-length\x00\x01content-length\x0018446744073709551615",
+	} {
+		f.Add([]byte(request + more))
+	}
+	for _, part := range []string{"", ":method\x00POST\x01:path\x00/", ":method\x00POST\x01:scheme\x00http", ":scheme\x00http\x01:path\x00/", request + ":path\x00", ":status\x00200"} {
+		f.Add([]byte(part))
+	}
+	f.Fuzz(func(t *testing.T, script []byte) {
+		testkit.LimitTime(t)
+		if len(script) > 1<<10 { // larger lists are refused for that
+			return
+		}
+		fields := scriptFields(string(script))
+		h, large, err := (&blockDecoder{maxList: 1 << 20}).decode(plainBlock(fields))
+		if err != nil || large {
+			t.Fatalf("%q: got %v, too large %v", fields, err, large)
+		}
+		want := foreignFault(fields)
+		if want == "" {
+			want = requestRule(fields)
+		}
+		if got := h.requestFault(); (got != "") != (want != "") {
+			t.Errorf("%q: got %q, want %q", fields, got, want)
+		}
+	})
+}
+
+// scriptFields returns the fields that a fuzz input describes: 0 stands between name and value, 1 between fields, and 2 for 0.
+func scriptFields(script string) (fields []hpack.HeaderField) {
+	for field := range strings.SplitSeq(strings.TrimSuffix(script, "\x01"), "\x01") {
+		name, value, _ := strings.Cut(field, "\x00")
+		fields = append(fields, hpack.HeaderField{Name: strings.ReplaceAll(name, "\x02", "\x00"), Value: strings.ReplaceAll(value, "\x02", "\x00")})
+	}
+	return fields
+}
+
+// plainBlock returns a header block made by x/net's coder.
+func plainBlock(fields []hpack.HeaderField) []byte {
+	var block bytes.Buffer
+	coder := hpack.NewEncoder(&block)
+	for _, f := range fields {
+		_ = coder.WriteField(f) // into memory
+	}
+	return block.Bytes()
+}
+
+// foreignFault returns why x/net thinks that the fields are malformed, "" if it does not. It refuses all control characters in values, of
+// which RFC 9113 §8.2.1 forbids three: those that it leaves to the receiver are left out.
+func foreignFault(fields []hpack.HeaderField) string {
+	fields = slices.Clone(fields)
+	for i := range fields {
+		fields[i].Value = strings.Map(func(r rune) rune {
+			if r == 0 || r == '\r' || r == '\n' || r >= ' ' && r != 0x7f {
+				return r
+			}
+			return -1
+		}, fields[i].Value)
+	}
+	var wire bytes.Buffer
+	framer := http2.NewFramer(&wire, &wire)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: plainBlock(fields), EndHeaders: true}) // into memory
+	if _, err := framer.ReadFrame(); err != nil {
+		return fmt.Sprintf("%v: %v", err, framer.ErrorDetail())
+	}
+	return ""
+}
+
+// requestRule returns the rule for requests that the fields break (RFC 9113 §8.1.1, §8.2.2, §8.3.1), "" if there is none.
+func requestRule(fields []hpack.HeaderField) string {
+	values := make(map[string][]string)
+	for _, f := range fields {
+		values[f.Name] = append(values[f.Name], f.Value)
+	}
+	for _, name := range []string{"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", ":status", ":protocol"} {
+		if values[name] != nil {
+			return name
+		}
+	}
+	for _, name := range []string{":method", ":scheme", ":path"} {
+		if values[name] == nil {
+			return "no " + name
+		}
+	}
+	for _, v := range values["te"] {
+		if v != "trailers" {
+			return "te"
+		}
+	}
+	for _, v := range values["content-length"] {
+		if _, err := strconv.ParseUint(v, 10, 63); err != nil || v != values["content-length"][0] {
+			return "content-length"
+		}
+	}
+	if values[":path"][0] == "" {
+		return "empty :path"
+	}
+	return ""
 }

@@ -98,6 +98,9 @@ func TestFieldRules(t *testing.T) {
 		{"content-length that is no number", requestWith("content-length", "12a"), "content-length that is no number"},
 		{"negative content-length", requestWith("content-length", "-1"), "content-length that is no number"},
 		{"content-length with a sign", requestWith("content-length", "+1"), "content-length that is no number"},
+		{"empty content-length", requestWith("content-length", ""), "content-length that is no number"},
+		{"content-length of two values", requestWith("content-length", "5", "content-length", "6"), "content-length that is no number"},
+		{"content-length twice", requestWith("content-length", "5", "content-length", "5"), ""},
 		{"huge content-length", requestWith("content-length", "9223372036854775808"), "content-length that is no number"},
 		{"the first fault counts", requestWith("Foo", "v", "connection", "close"), "invalid header field name " + strconv.Quote("Foo")},
 	} {
