@@ -58,6 +58,10 @@ func (rawBytes) Unmarshal(data mem.BufferSlice, v any) error {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte("plain"), uint8(0), uint8(0), uint16(100))
 	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffKL\x04\x02\x00"), uint8(1), uint8(1), uint16(3))
+	const member = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03KLL\x04\x00-s\x07\xf0\x03\x00\x00\x00" // of "aaa"
+	for _, p := range []string{member, member + member, member + "x", member[:len(member)-1], member[:len(member)-8] + "\x00" + member[len(member)-7:]} {
+		f.Add([]byte(p), uint8(1), uint8(1), uint16(3))
+	}
 	f.Add(bytes.Repeat([]byte{0}, 5000), uint8(2), uint8(1), uint16(4999))
 	f.Fuzz(func(t *testing.T, p []byte, flag, name uint8, limit uint16) {
 		testkit.LimitTime(t)
@@ -74,8 +78,20 @@ func FuzzDecode(f *testing.F) {
 		case err != nil && (flag == 0 || !isDecodeCode(status.Code(err))):
 			t.Errorf("flag %d, encoding %q: got %v", flag, d.encoding, err)
 		}
+		sameByOldGzip(t, d, transport.InMessage{Flag: flag, Payload: p})
 		gzipThereAndBack(t, codec, p, int(limit), pool)
 	})
+}
+
+// sameByOldGzip decodes a message with gzip, by today's compressor and by the decompressor of 2016.
+func sameByOldGzip(t *testing.T, d decoder, m transport.InMessage) {
+	var now, then []byte
+	d.encoding, d.comp = gzip.Name, &compression{now: encoding.GetCompressor(gzip.Name)}
+	_, err := d.decode(m, &now)
+	d.comp = &compression{undo: NewGZIPDecompressor()}
+	if _, old := d.decode(m, &then); status.Code(old) != status.Code(err) || !bytes.Equal(now, then) {
+		t.Errorf("flag %d, limit %d: got %d bytes, %v, and by the old decompressor %d, %v", m.Flag, d.limit, len(now), err, len(then), old)
+	}
 }
 
 func isDecodeCode(c codes.Code) bool {
