@@ -1,15 +1,12 @@
-// What the fuzz targets of whole connections have in common: a script of frames, good ones and others, written with x/net's Framer, and a
-// reader that checks what comes back.
+// What the fuzz targets of whole connections have in common: a script of frames, good ones and others, written with x/net's Framer. What
+// comes back is checked in fuzz_listener_test.go.
 
 package faults
 
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
-	"io"
 	"net"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,31 +17,21 @@ import (
 
 // A script is the peer of the connection that is tested.
 type script struct {
-	t       *testing.T
-	nc      net.Conn
-	framer  *http2.Framer
-	block   bytes.Buffer
-	coder   *hpack.Encoder
-	rest    []byte
-	last    uint32           // the last stream that there is, odd
-	granted map[uint32]int64 // bytes that the other end was ever allowed to send, at most, beyond the initial window; 0 for the connection
-	initial int64            // the largest initial window
-	reading sync.WaitGroup
-
-	// Of the reader, as long as it reads:
-	sent map[uint32]int64 // bytes of DATA by stream; 0 for the connection
-	over map[uint32]bool  // streams that the other end has ended or reset
+	framer *http2.Framer
+	block  bytes.Buffer
+	coder  *hpack.Encoder
+	rest   []byte
+	last   uint32 // the last stream that there is, odd
+	astray bool   // what was sent may end within a frame, or say what this end does not know of
+	gone   bool   // GOAWAY was sent
+	listener
 }
 
 func newScript(t *testing.T, nc net.Conn, rest []byte) *script {
-	p := &script{
-		t: t, nc: nc, framer: http2.NewFramer(nc, nc), rest: rest, last: 1, granted: make(map[uint32]int64), initial: 65535,
-		sent: make(map[uint32]int64), over: make(map[uint32]bool),
-	}
+	p := &script{framer: http2.NewFramer(nc, nil), rest: rest, last: 1}
 	p.framer.AllowIllegalWrites = true
-	p.framer.SetMaxReadFrameSize(1<<24 - 1)
-	p.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	p.coder = hpack.NewEncoder(&p.block)
+	p.listener.init(t, nc)
 	return p
 }
 
@@ -79,15 +66,37 @@ func (p *script) stream() uint32 {
 	}
 }
 
-// fields writes a header block.
+// fields writes a header block. The flags say: 1 that its end is missing, 2 that it ends the stream, 4 that it has a priority, 8 that it comes
+// in two frames; what is above them is the padding.
 func (p *script) fields(id uint32, flags int, fields []string) {
 	p.block.Reset()
 	for i := 0; i+1 < len(fields); i += 2 {
 		_ = p.coder.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}) // into memory
 	}
-	_ = p.framer.WriteHeaders(http2.HeadersFrameParam{
-		StreamID: id, BlockFragment: p.block.Bytes(), EndHeaders: flags&1 == 0, EndStream: flags&2 == 2, PadLength: uint8(flags >> 4),
-	})
+	first, rest := p.block.Bytes(), []byte(nil)
+	if flags&8 != 0 {
+		first, rest = first[:len(first)/2], first[len(first)/2:]
+	}
+	param := http2.HeadersFrameParam{
+		StreamID: id, BlockFragment: first, EndHeaders: flags&1 == 0 && rest == nil, EndStream: flags&2 != 0, PadLength: uint8(flags >> 4),
+	}
+	if flags&4 != 0 {
+		param.Priority = http2.PriorityParam{StreamDep: p.stream(), Weight: 16}
+	}
+	_ = p.framer.WriteHeaders(param)
+	if rest != nil {
+		_ = p.framer.WriteContinuation(id, flags&1 == 0, rest)
+	}
+}
+
+// pieces writes DATA in frames whose size the script says.
+func (p *script) pieces(id uint32, end bool, data []byte) {
+	size := 1 + p.next()*64
+	for len(data) > size {
+		_ = p.framer.WriteData(id, false, data[:size])
+		data = data[size:]
+	}
+	_ = p.framer.WriteData(id, end, data)
 }
 
 // message returns a message with its prefix.
@@ -103,10 +112,10 @@ var (
 	pauses            = []time.Duration{0, 0, time.Millisecond, 300 * time.Millisecond, 2 * time.Second, 12 * time.Second}
 )
 
-// common does a step that either end can do. Errors of writing are not looked at: the connection may be over.
+// common does one of 11 steps that either end can do. Errors of writing are not looked at: the connection may be over.
 func (p *script) common(op int) {
 	f := p.framer
-	switch op % 10 {
+	switch op % 11 {
 	case 0:
 		id, n := p.stream(), specialIncrements[p.next()%len(specialIncrements)]
 		p.granted[id] += int64(n)
@@ -115,20 +124,28 @@ func (p *script) common(op int) {
 		_ = f.WriteRSTStream(p.stream(), http2.ErrCode(p.next()%16))
 	case 2:
 		s := http2.Setting{ID: http2.SettingID(p.next() % 9), Val: specialSettings[p.next()%len(specialSettings)]}
-		if s.ID == http2.SettingInitialWindowSize {
+		switch s.ID {
+		case http2.SettingInitialWindowSize:
 			p.initial = max(p.initial, int64(s.Val))
+		case http2.SettingMaxFrameSize:
+			p.largest = max(p.largest, s.Val)
 		}
 		_ = f.WriteSettings(s)
 	case 3:
 		b := p.next()
 		_ = f.WritePing(b&1 == 1, specialPings[b>>1%len(specialPings)])
 	case 4:
+		p.gone = true
 		_ = f.WriteGoAway(p.stream(), http2.ErrCode(p.next()%16), p.take(p.next()%32))
 	case 5:
-		_ = f.WriteRawFrame(http2.FrameType(p.next()%12), http2.Flags(p.next()), p.stream(), p.take(p.next()%64))
+		kind := http2.FrameType(p.next() % 12)
+		p.gone = p.gone || kind == http2.FrameGoAway
+		p.astray = p.astray || kind == http2.FrameSettings || kind == http2.FrameWindowUpdate
+		_ = f.WriteRawFrame(kind, http2.Flags(p.next()), p.stream(), p.take(p.next()%64))
 	case 6:
 		_ = f.WriteContinuation(p.stream(), p.next()&1 == 1, p.take(p.next()%32))
 	case 7:
+		p.astray = true
 		_, _ = p.nc.Write(p.take(p.next() % 16))
 	case 8:
 		synctest.Wait()
@@ -136,64 +153,7 @@ func (p *script) common(op int) {
 	case 9:
 		b := p.next()
 		_ = f.WriteDataPadded(p.stream(), b&1 == 1, bytes.Repeat(p.take(b>>2&7), 1<<(b>>5)), make([]byte, b>>1&1*7))
-	}
-}
-
-// read reads and checks what the other end says, until the connection ends.
-func (p *script) read() {
-	for {
-		f, err := p.framer.ReadFrame()
-		var ofConn http2.ConnectionError
-		var ofStream http2.StreamError
-		if errors.As(err, &ofConn) || errors.As(err, &ofStream) {
-			p.t.Errorf("what the other end has sent is wrong: %v (%v)", err, p.framer.ErrorDetail())
-		}
-		if err != nil {
-			_, _ = io.Copy(io.Discard, p.nc) // nothing, or what is behind the error
-			return
-		}
-		p.check(f)
-	}
-}
-
-// check checks a frame.
-func (p *script) check(f http2.Frame) {
-	id := f.Header().StreamID
-	switch f := f.(type) {
-	case *http2.GoAwayFrame:
-		if f.ErrCode > http2.ErrCodeHTTP11Required || len(f.DebugData()) > 128 {
-			p.t.Errorf("GOAWAY: got code %v and %d bytes of debug data", f.ErrCode, len(f.DebugData()))
-		}
-	case *http2.RSTStreamFrame:
-		p.over[id] = true
-	case *http2.DataFrame:
-		p.alive("DATA", id, f.StreamEnded())
-		p.sent[id] += int64(f.Length)
-		p.sent[0] += int64(f.Length)
-	case *http2.MetaHeadersFrame:
-		p.alive("HEADERS", id, f.StreamEnded())
-	case *http2.PushPromiseFrame, *http2.PriorityFrame, *http2.ContinuationFrame:
-		p.t.Errorf("got %v, want no such frame", f)
-	}
-}
-
-// alive checks that the other end may still send on a stream.
-func (p *script) alive(what string, id uint32, end bool) {
-	if p.over[id] {
-		p.t.Errorf("got %s on stream %d behind its end", what, id)
-	}
-	p.over[id] = end
-}
-
-// finish checks, when the reader has ended, that no more was sent than allowed.
-func (p *script) finish() {
-	for id, n := range p.sent {
-		limit := p.granted[id] + p.initial
-		if id == 0 {
-			limit = p.granted[0] + 65535
-		}
-		if n > limit {
-			p.t.Errorf("stream %d: got %d bytes of DATA, the windows allow %d", id, n, limit)
-		}
+	case 10:
+		p.pause()
 	}
 }
