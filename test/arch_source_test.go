@@ -63,11 +63,12 @@ type fault struct {
 	text string
 }
 
-func TestArchFirstCommentSaysTheJob(t *testing.T) { report(t, firstComment) }
-func TestArchFilesAreShort(t *testing.T)          { report(t, fileSize) }
-func TestArchFunctionsAreShort(t *testing.T)      { report(t, functionSizes) }
-func TestArchTestsDoNotSleep(t *testing.T)        { report(t, sleeps) }
-func TestArchNothingIsLeftToDo(t *testing.T)      { report(t, leftToDo) }
+func TestArchFirstCommentSaysTheJob(t *testing.T)    { report(t, firstComment) }
+func TestArchFilesAreShort(t *testing.T)             { report(t, fileSize) }
+func TestArchFunctionsAreShort(t *testing.T)         { report(t, functionSizes) }
+func TestArchTestsDoNotSleep(t *testing.T)           { report(t, sleeps) }
+func TestArchFuzzTargetsLimitTheirTime(t *testing.T) { report(t, fuzzTargets) }
+func TestArchNothingIsLeftToDo(t *testing.T)         { report(t, leftToDo) }
 func TestArchGoroutinesSayHowTheyEnd(t *testing.T) {
 	report(t, goroutines)
 }
@@ -134,6 +135,27 @@ func sleeps(s *source) (faults []fault) {
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Sleep" && types.ExprString(sel.X) == "time" {
 			faults = append(faults, fault{n.Pos(), "a test that sleeps; use testing/synctest or a channel"})
+		}
+		return true
+	})
+	return faults
+}
+
+// fuzzTargets finds targets whose time with an input has no limit but Go's, which comes too late for short runs.
+func fuzzTargets(s *source) (faults []fault) {
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok || types.ExprString(call.Fun) != "f.Fuzz" {
+			return true
+		}
+		target, ok := call.Args[0].(*ast.FuncLit)
+		if !ok || len(target.Body.List) == 0 {
+			faults = append(faults, fault{n.Pos(), "a fuzz target that is no function literal, or an empty one"})
+			return true
+		}
+		first, ok := target.Body.List[0].(*ast.ExprStmt)
+		if !ok || types.ExprString(first.X) != "testkit.LimitTime(t)" {
+			faults = append(faults, fault{n.Pos(), "a fuzz target that does not begin with testkit.LimitTime(t)"})
 		}
 		return true
 	})
@@ -318,6 +340,9 @@ func TestArchChecksFindFaults(t *testing.T) {
 		{"81 lines of a function", "a.go", job + "func f() {\n" + strings.Repeat("\n", 79) + "}\n", functionSizes, 1},
 		{"a test that sleeps", "a_test.go", job + "func f() { time.Sleep(1) }\n", sleeps, 1},
 		{"a program that sleeps", "a.go", job + "func f() { time.Sleep(1) }\n", sleeps, 0},
+		{"a fuzz target", "a_test.go", job + "func g() { f.Fuzz(func(t *testing.T, b []byte) { testkit.LimitTime(t); h(b) }) }\n", fuzzTargets, 0},
+		{"a fuzz target without a limit", "a_test.go", job + "func g() { f.Fuzz(func(t *testing.T, b []byte) { h(b) }) }\n", fuzzTargets, 1},
+		{"a fuzz target by name", "a_test.go", job + "func g() { f.Fuzz(h) }\n", fuzzTargets, 1},
 		{"things to do", "a.go", job + "// TO" + "DO: all of it\nvar x, y = 1, 2 // FIX" + "ME\n", leftToDo, 2},
 		{"a goroutine", "internal/a.go", job + "func f() {\n\n\tgo f()\n}\n", goroutines, 1},
 		{"a goroutine and its end", "internal/a.go", job + "func f() {\n\tgo f() // of p; ends with f\n}\n", goroutines, 0},
