@@ -133,7 +133,7 @@ func (q *recvQueue) arrive(n, padding int) (increment uint32, err error) {
 		return 0, nil
 	}
 	q.window.consume(int64(padding))
-	return q.window.renew(), nil
+	return q.window.renew() + q.askLocked(), nil // the padding may have taken what a message needs, and nothing else come with it
 }
 
 func (q *recvQueue) arriveLocked(n int) error {

@@ -116,6 +116,24 @@ func TestTheWindowOpensForAMessageThatIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestPaddingLeavesTheWindowToAMessageThatIsWaitedFor(t *testing.T) {
+	wire := wireOf(1000)
+	q, _ := newQueue(100)
+	arriveAll(t, q, wire[:100])
+	waiting(q, forMessage)
+	if n, _ := q.put(nil, 0); n != 906 {
+		t.Fatalf("100 of 1005 bytes are there: got increment %d, want %d", n, 906)
+	}
+	for _, tt := range []struct{ n, padding, want int }{{256, 256, 256}, {800, 100, 100}, {7, 7, 7}} {
+		if n, err := q.arrive(tt.n, tt.padding); n != uint32(tt.want) || err != nil {
+			t.Errorf("frame of %d bytes, %d of them padding: got increment %d, %v, want %d", tt.n, tt.padding, n, err, tt.want)
+		}
+		if tt.n > tt.padding {
+			q.put(wire[100:800], 0)
+		}
+	}
+}
+
 func TestAwaitAsksForWhatTheMessageNeeds(t *testing.T) {
 	c := heldConn()
 	s := &stream{c: c, id: 5}
