@@ -57,6 +57,7 @@ func FuzzFlow(f *testing.F) {
 	f.Add([]byte{0, 4, 0, 1, 0, 20, 20, 0, 7, 2, 0, 1, 7, 4, 6, 7, 4, 0, 7, 3, 4, 3, 4, 7, 4, 7, 7}, true)
 	f.Add([]byte{0, 1, 0, 200, 0, 0, 1, 0, 200, 0, 0, 7, 4, 1, 7, 2, 0, 11, 3, 11, 7, 4, 7}, true)
 	f.Add([]byte{0, 0, 0, 1, 0, 255, 0, 0, 1, 1, 255, 0, 1, 1, 2, 1, 0, 1, 6, 1, 7, 5, 2, 7, 3, 6, 7, 7}, false)
+	f.Add([]byte{0, 8, 0, 255, 9, 1, 0, 0, 10, 1, 7, 8, 0, 10, 15, 7, 2, 0, 8, 3, 8, 8, 0, 100, 15, 1, 0, 0, 0, 0, 7}, true)
 	f.Fuzz(func(t *testing.T, script []byte, vectors bool) {
 		testkit.LimitTime(t)
 		followFlow(t, script, vectors)
@@ -124,11 +125,13 @@ func (m *flowModel) pick() *flowStream {
 var increments = [...]uint32{1, 4, 5, 100, 4096, 16383, 16384, 16385, 65535, 1 << 20, 1 << 30, frame.MaxWindow}
 
 func (m *flowModel) step() {
-	switch m.next() % 8 {
+	switch m.next() % 9 {
 	case 0:
 		m.open()
 	case 1:
-		m.send()
+		m.send(m.pick(), m.next()<<8|m.next(), m.next()%4 == 0)
+	case 8:
+		m.sendMany()
 	case 2:
 		m.updateStream()
 	case 3:
@@ -167,9 +170,16 @@ func (m *flowModel) open() {
 	m.streams = append(m.streams, &flowStream{s: s, window: m.initial})
 }
 
-// send sends a message, unless that would wait.
-func (m *flowModel) send() {
-	s, n, end := m.pick(), m.next()<<8|m.next(), m.next()%4 == 0
+// sendMany sends messages in a row, which may share frames.
+func (m *flowModel) sendMany() {
+	s, n := m.pick(), m.next()*16
+	for range m.next() % 16 {
+		m.send(s, n, false)
+	}
+}
+
+// send sends a message of n bytes, unless that would wait.
+func (m *flowModel) send(s *flowStream, n int, end bool) {
 	if s == nil || s.ended || s.over || s.s.out.queued >= writeQuota {
 		return
 	}
