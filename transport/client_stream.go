@@ -261,7 +261,7 @@ func (s *ClientStream) finish(st *status.Status, trailer *head, unprocessed, lef
 func (s *ClientStream) headers(h *head, tooLarge, end bool) {
 	switch {
 	case tooLarge:
-		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("peer header list size exceeded limit: %d bytes", s.c.read.blocks.maxList))
+		s.fail(frame.SizeError, codes.Internal, fmt.Sprintf("peer header list size exceeded limit: %d bytes", s.c.read.blocks.maxList))
 	case h.malformed != "":
 		s.fail(frame.ProtocolError, codes.Internal, h.malformed)
 	case !end && (s.takesMessages || s.foreign != nil):
