@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/parity/internal/echo"
@@ -233,8 +234,11 @@ func TestInterceptorSeesTheOptionsOfTheCall(t *testing.T) {
 	}})
 	_, err := unary(within(t), p.cc, "x", grpc.WaitForReady(false), grpc.MaxCallRecvMsgSize(1000), grpc.MaxCallSendMsgSize(2000),
 		grpc.UseCompressor("identity"), grpc.CallContentSubtype("PROTO"), grpc.MaxRetryRPCBufferSize(3000), grpc.Header(&metadata.MD{}),
-		grpc.Trailer(&metadata.MD{}), grpc.Peer(nilPeer()), grpc.OnFinish(func(error) {}), grpc.StaticMethod(), grpc.EmptyCallOption{})
+		grpc.Trailer(&metadata.MD{}), grpc.Peer(nilPeer()), grpc.OnFinish(func(error) {}), grpc.StaticMethod(), grpc.EmptyCallOption{},
+		grpc.CallAuthority("a.example"), grpc.PerRPCCredentials(secret{}), grpc.ForceCodec(jsonCodec{name: "none"}),
+		grpc.CallCustomCodec(oldCodec{jsonCodec{name: "none"}}), grpc.ForceCodecV2(encoding.GetCodecV2("proto")))
 	equal(t, text(err), "<nil>")
 	equal(t, j.String(),
-		"FailFast false\nFailFast true\nMaxRecvMsgSize 1000\nMaxSendMsgSize 2000\nCompressorType identity\nContentSubtype proto\nMaxRetryRPCBufferSize 3000\ngrpc.HeaderCallOption\ngrpc.TrailerCallOption\ngrpc.PeerCallOption\ngrpc.OnFinishCallOption\ngrpc.StaticMethodCallOption\ngrpc.EmptyCallOption")
+		"FailFast false\nFailFast true\nMaxRecvMsgSize 1000\nMaxSendMsgSize 2000\nCompressorType identity\nContentSubtype proto\nMaxRetryRPCBufferSize 3000\ngrpc.HeaderCallOption\ngrpc.TrailerCallOption\ngrpc.PeerCallOption\ngrpc.OnFinishCallOption\ngrpc.StaticMethodCallOption\ngrpc.EmptyCallOption\n"+
+			"Authority a.example\ngrpc.PerRPCCredsCallOption\ngrpc.ForceCodecCallOption\ngrpc.CustomCodecCallOption\ngrpc.ForceCodecV2CallOption")
 }

@@ -248,3 +248,35 @@ func TestRefusedCallThatIsTooLargeForTheRetryBuffer(t *testing.T) {
 	equal(t, result(unary(within(t), cc, "x", grpc.MaxRetryRPCBufferSize(1))),
 		differ{"refusal-of-large-calls", `"ok"`}.or(t, "rpc error: code = Unavailable desc = stream terminated by RST_STREAM with error code: REFUSED_STREAM"))
 }
+
+func TestTokensThatFailuresCost(t *testing.T) {
+	// Of 4 tokens, 2 failures leave none for retries: then the third call is made once, else twice.
+	for _, tc := range []struct {
+		name     string
+		code     codes.Code
+		pushback []string
+		want     string
+	}{
+		{"code that is retried", codes.Unavailable, []string{"-1"}, "1"},
+		{"code that is retried, with nonsense", codes.Unavailable, []string{"soon"}, "1"},
+		{"code that is retried, with two pushbacks", codes.Unavailable, []string{"1", "1"}, "1"},
+		{"code that is not retried", codes.Internal, nil, "2"},
+		{"code that is not retried, with a pushback", codes.Internal, []string{"5"}, "2"},
+		{"code that is not retried, with a pushback that forbids", codes.Internal, []string{"-1"}, "1"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var calls atomic.Int64
+			p := configured(t, retrying(2, `, "retryThrottling": {"maxTokens": 4, "tokenRatio": 0.001}`), answering(func(ctx context.Context) error {
+				if calls.Add(1) > 2 {
+					return status.Error(codes.Unavailable, "flaky")
+				}
+				grpc.SetTrailer(ctx, metadata.MD{"grpc-retry-pushback-ms": tc.pushback})
+				return status.Error(tc.code, "first")
+			}))
+			for range 3 {
+				unary(within(t), p.cc, "x")
+			}
+			equal(t, fmt.Sprint(calls.Load()-2), tc.want)
+		})
+	}
+}

@@ -1,4 +1,4 @@
-// The options of TCP sockets that depend on keepalive (gRFC A18).
+// The options of TCP sockets: those that depend on keepalive (gRFC A18), and the keepalive of TCP itself.
 
 package behaviour
 
@@ -6,6 +6,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -77,4 +80,58 @@ func TestUserTimeoutOfSockets(t *testing.T) {
 			equal(t, userTimeout(t, wait(t, dialled, "connection")), tc.ofUs)
 		})
 	}
+}
+
+// sockets returns the descriptors of this process's sockets that are connected to addr.
+func sockets(t *testing.T, addr *net.TCPAddr) (fds []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if peer, err := syscall.Getpeername(fd); err == nil {
+			if p, ok := peer.(*syscall.SockaddrInet4); ok && p.Port == addr.Port {
+				fds = append(fds, fd)
+			}
+		}
+	}
+	return fds
+}
+
+// tcpKeepalive shows whether a socket's TCP keepalive is on, and after how many seconds of silence it begins.
+func tcpKeepalive(t *testing.T, fd int) string {
+	t.Helper()
+	on, err := syscall.GetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle, err := syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint("on ", on == 1, ", idle ", idle)
+}
+
+func TestKeepaliveOfTCPHasTheTimingOfTheSystem(t *testing.T) {
+	system, err := os.ReadFile("/proc/sys/net/ipv4/tcp_keepalive_time")
+	if err != nil {
+		t.Skip(err)
+	}
+	lis := listen(t)
+	s := grpc.NewServer()
+	s.RegisterService(&echo.Desc, &echo.Service{})
+	go s.Serve(lis) // ends with the server
+	t.Cleanup(s.Stop)
+	cc := plain(t, lis.Addr().String())
+	equal(t, result(unary(within(t), cc, "x")), `"x"`)
+	fds := sockets(t, lis.Addr().(*net.TCPAddr))
+	if len(fds) != 1 {
+		t.Fatalf("got %d sockets that are connected to the server, want 1", len(fds))
+	}
+	equal(t, tcpKeepalive(t, fds[0]), "on true, idle "+strings.TrimSpace(string(system)))
 }
