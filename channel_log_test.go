@@ -135,6 +135,19 @@ func TestLogOfAConnectionThatFailsAndOneThatIsLost(t *testing.T) {
 	})
 }
 
+func TestServerThatFindsPingsTooManyIsAnErrorInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		raw := serveRaw(t, nil)
+		newChannel(t, "passthrough:///a", WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return raw.lis.DialContext(ctx) })).Connect()
+		synctest.Wait()
+		errors := new(logBook)
+		grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, errors))
+		t.Cleanup(func() { grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, os.Stderr)) })
+		(<-raw.conns).goAway(0, 11, "too_many_pings")
+		errors.want(t, `ERROR: [core] Client received GoAway with error code ENHANCE_YOUR_CALM and debug data equal to ASCII "too_many_pings".`)
+	})
+}
+
 // A shyName must not be formatted.
 type shyName struct{ t *testing.T }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -150,6 +151,28 @@ func TestStatusOfResponses(t *testing.T) {
 					t.Errorf("the other call: got %q, want it to go on", got)
 				}
 			})
+		})
+	}
+}
+
+func TestResetAtTheDeadlineIsTheDeadline(t *testing.T) {
+	for after, want := range map[time.Duration]string{
+		time.Second - 1: "Canceled: stream terminated by RST_STREAM with error code: CANCEL",
+		time.Second:     "DeadlineExceeded: stream terminated by RST_STREAM with error code: CANCEL",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c, p, _ := dialPeer(t, ClientOptions{}, false)
+			s := new(ClientStream)
+			h := CallHeader{Method: "/s/m", Authority: "a", MaxMessageSize: 1, Deadline: time.Now().Add(time.Second)}
+			if err := c.Open(t.Context(), s, &h, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			letPass(after)
+			p.say(func(f *http2.Framer) error { return f.WriteRSTStream(1, http2.ErrCodeCancel) })
+			synctest.Wait()
+			if got := shown(s); got != want {
+				t.Errorf("CANCEL after %v: got %q, want %q", after, got, want)
+			}
 		})
 	}
 }

@@ -9,10 +9,16 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/test/parity/internal/echo"
+	"google.golang.org/grpc/test/parity/internal/raw"
 )
 
 // gate is a network whose dials wait until the test lets each of them through, or refuses it.
@@ -162,5 +168,31 @@ func TestResetConnectBackoffTriesAgainAtOnce(t *testing.T) {
 	g.answers <- func(ctx context.Context) (net.Conn, error) { return p.lis.DialContext(ctx) }
 	for state := cc.GetState(); state != connectivity.Ready; {
 		state = next(t, cc, state)
+	}
+}
+
+func TestConnectionThatEndsAsksForNames(t *testing.T) {
+	for name, end := range map[string]func(*raw.Conn){
+		"closed":    func(c *raw.Conn) {},
+		"goes away": func(c *raw.Conn) { c.GoAway(0, http2.ErrCodeNo, ""); c.Drain() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			connected, asked := make(chan struct{}), make(chan struct{}, 100)
+			addr := raw.Listen(t, func(n int, c *raw.Conn) {
+				if n == 0 {
+					<-connected
+					end(c)
+				}
+			})
+			r := manual.NewBuilderWithScheme("parity")
+			r.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: addr}}})
+			r.ResolveNowCallback = func(resolver.ResolveNowOptions) { asked <- struct{}{} }
+			reach(t, client(t, "parity:///x", grpc.WithResolvers(r), grpc.WithTransportCredentials(insecure.NewCredentials())), connectivity.Ready)
+			if len(asked) > 0 {
+				t.Errorf("got %d requests for names before the end, want none", len(asked))
+			}
+			close(connected)
+			wait(t, asked, "request for names")
+		})
 	}
 }
