@@ -268,8 +268,6 @@ func (s *ClientStream) headers(h *head, tooLarge, end bool) {
 		s.fail(frame.ProtocolError, codes.Internal, "a HEADERS frame cannot appear in the middle of a stream")
 	case h.pseudo&^sawStatus != 0 || h.pseudo != 0 && (s.takesMessages || s.foreign != nil):
 		s.fail(frame.ProtocolError, codes.Internal, "malformed header: pseudo-header field that does not belong there")
-	case h.badBinary != "":
-		s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("transport: malformed %s: %v", h.badBinary, h.badReason))
 	case s.takesMessages || s.foreign != nil:
 		s.trailers(h)
 	default:
@@ -298,6 +296,10 @@ func (s *ClientStream) firstHeaders(h *head, end bool) {
 		s.trailers(h)
 		return
 	}
+	if h.badBinary != "" {
+		s.failBinary(h)
+		return
+	}
 	s.takesMessages = true
 	q := &s.recv
 	q.mu.Lock()
@@ -318,6 +320,8 @@ func (s *ClientStream) trailers(h *head) {
 	switch {
 	case s.foreign != nil:
 		s.endedForeign()
+	case h.badBinary != "":
+		s.failBinary(h)
 	default:
 		st, ok := statusOf(h)
 		if !ok {
@@ -442,6 +446,11 @@ func detailsOf(h *head, code codes.Code) *status.Status {
 		return status.Newf(codes.Internal, "grpc-status-details-bin mismatch: grpc-status=%v, grpc-message=%q, grpc-status-details-bin=%v", code, decodeMessage(h.grpcMessage), st)
 	}
 	return status.FromProto(st)
+}
+
+// failBinary ends the call because metadata of a response that is gRPC cannot be decoded.
+func (s *ClientStream) failBinary(h *head) {
+	s.fail(frame.ProtocolError, codes.Internal, fmt.Sprintf("transport: malformed %s: %v", h.badBinary, h.badReason))
 }
 
 // fail ends the call because of what the server sent.

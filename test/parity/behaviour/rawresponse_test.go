@@ -112,6 +112,10 @@ data: "<html>hello</html>"; header nil; trailer ; 0 details; RST_STREAM PROTOCOL
 			`rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 504 (Gateway Timeout); transport: received unexpected content-type "text/html"; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR`},
 		{"302", only(html("302")...),
 			`rpc error: code = Unknown desc = unexpected HTTP status code received from server: 302 (Found); transport: received unexpected content-type "text/html"; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR`},
+		{"503 with bad binary", page("busy", append(html("503"), "x-bin", "*")...), `rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 503 (Service Unavailable); transport: received unexpected content-type "text/html"
+data: "busy"; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR`},
+		{"503 without a page, with bad binary", only(append(html("503"), "x-bin", "*")...),
+			`rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 503 (Service Unavailable); transport: received unexpected content-type "text/html"; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR`},
 		{"no content-type", only(":status", "200"),
 			"rpc error: code = Unknown desc = unexpected HTTP status code received from server: 200 (OK); malformed header: missing HTTP content-type; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR"},
 		{"no content-type, 503", page("busy", ":status", "503"), `rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 503 (Service Unavailable); malformed header: missing HTTP content-type
@@ -233,6 +237,10 @@ func TestTrailersOnlyResponses(t *testing.T) {
 		{"no status", only(response()...), `rpc error: code = Unknown desc = ; header nil; trailer content-type=["application/grpc"]; 0 details`},
 		{"encoding", only(response("grpc-status", "5", "grpc-encoding", "snappy")...),
 			`rpc error: code = NotFound desc = ; header nil; trailer content-type=["application/grpc"]; 0 details`},
+		{"bad binary", only(response("grpc-status", "5", "x-bin", "*")...),
+			"rpc error: code = Internal desc = transport: malformed x-bin: illegal base64 data at input byte 0; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR"},
+		{"bad binary in the header", func(c *raw.Conn, id uint32) { c.Headers(id, false, response("x-bin", "*")...) },
+			"rpc error: code = Internal desc = transport: malformed x-bin: illegal base64 data at input byte 0; header nil; trailer ; 0 details; RST_STREAM PROTOCOL_ERROR"},
 		{"content-subtype", only(":status", "200", "content-type", "application/grpc+json", "grpc-status", "5"),
 			`rpc error: code = NotFound desc = ; header nil; trailer content-type=["application/grpc+json"]; 0 details`},
 		{"DATA instead of trailers", func(c *raw.Conn, id uint32) {
@@ -307,6 +315,10 @@ func TestInformationalResponses(t *testing.T) {
 		{"103 twice", func(c *raw.Conn, id uint32) {
 			c.Headers(id, false, ":status", "103", "link", "a")
 			c.Headers(id, false, ":status", "103", "link", "b")
+			good(c, id)
+		}, `"ok"; header content-type=["application/grpc"]; trailer ; 0 details`},
+		{"103 with bad binary", func(c *raw.Conn, id uint32) {
+			c.Headers(id, false, ":status", "103", "x-bin", "*")
 			good(c, id)
 		}, `"ok"; header content-type=["application/grpc"]; trailer ; 0 details`},
 		{"100 that ends the stream", only(":status", "100"),
