@@ -262,6 +262,12 @@ func WithStatsHandler(h stats.Handler) DialOption {
 // the call's, and the others are cancelled. One that fails with a code in nonFatalStatusCodes is followed by the next at once, or when
 // the server says in grpc-retry-pushback-ms; any other failure is the call's. Hedging is for methods that may be executed several times.
 // A call is not hedged, or goes on with one attempt, when its messages are too large to keep (see MaxRetryRPCBufferSize).
+//
+// A retryPolicy has maxAttempts, at least 2 and counted up to what WithMaxCallAttempts allows; initialBackoff, maxBackoff and
+// backoffMultiplier, all above 0; and retryableStatusCodes, at least one. The nth delay is initialBackoff times the nth power of the
+// multiplier, beginning with 0, but maxBackoff at most, and varies by 20 %. In retryThrottling, maxTokens is above 0 and at most 1000, and
+// tokenRatio above 0: a failure takes a token, a success gives back the ratio, and no call is tried again while half of the tokens or
+// less are left.
 func WithDefaultServiceConfig(s string) DialOption {
 	return dialOption(func(o *dialOptions) { o.serviceConfig = &s })
 }
@@ -347,19 +353,19 @@ func bufferSize(s int) int {
 	return s
 }
 
-// WithInitialWindowSize returns an option that sets the flow-control window in bytes that streams start with. Less than 64 KiB is
-// ignored.
+// WithInitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default. Less is
+// ignored. Streams that are read as fast as the link allows get larger windows, of 16 MiB at most.
 func WithInitialWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) { setWindow(&o.conn.StreamWindow, s) })
 }
 
-// WithInitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with. Less than 64 KiB
-// is ignored.
+// WithInitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with: 1 MiB by default.
+// Less than 65535 is ignored. It grows with those of the streams.
 func WithInitialConnWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) { setWindow(&o.conn.ConnWindow, s) })
 }
 
-// WithStaticStreamWindowSize is WithInitialWindowSize, and keeps windows from growing with what the link can carry.
+// WithStaticStreamWindowSize is WithInitialWindowSize, and keeps all windows from growing.
 func WithStaticStreamWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) {
 		setWindow(&o.conn.StreamWindow, s)
@@ -367,7 +373,7 @@ func WithStaticStreamWindowSize(s int32) DialOption {
 	})
 }
 
-// WithStaticConnWindowSize is WithInitialConnWindowSize, and keeps windows from growing with what the link can carry.
+// WithStaticConnWindowSize is WithInitialConnWindowSize, and keeps all windows from growing.
 func WithStaticConnWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) {
 		setWindow(&o.conn.ConnWindow, s)

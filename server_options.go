@@ -280,18 +280,19 @@ func WriteBufferSize(s int) ServerOption {
 // Deprecated: leave it out.
 func SharedWriteBuffer(val bool) ServerOption { return EmptyServerOption{} }
 
-// InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with. Less than 64 KiB is ignored.
+// InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default. Less is ignored.
+// Streams that are read as fast as the link allows get larger windows, of 16 MiB at most.
 func InitialWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.StreamWindow, s) })
 }
 
-// InitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with. Less than 64 KiB is
-// ignored.
+// InitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with: 1 MiB by default. Less
+// than 65535 is ignored. It grows with those of the streams.
 func InitialConnWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.ConnWindow, s) })
 }
 
-// StaticStreamWindowSize is InitialWindowSize, and keeps windows from growing with what the link can carry.
+// StaticStreamWindowSize is InitialWindowSize, and keeps all windows from growing.
 func StaticStreamWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) {
 		setWindow(&o.conn.StreamWindow, s)
@@ -299,7 +300,7 @@ func StaticStreamWindowSize(s int32) ServerOption {
 	})
 }
 
-// StaticConnWindowSize is InitialConnWindowSize, and keeps windows from growing with what the link can carry.
+// StaticConnWindowSize is InitialConnWindowSize, and keeps all windows from growing.
 func StaticConnWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) {
 		setWindow(&o.conn.ConnWindow, s)

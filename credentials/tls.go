@@ -51,7 +51,8 @@ type tlsCreds struct {
 
 // NewTLS returns credentials that follow a copy of c, to which they add what HTTP/2 asks for: the protocol "h2", at least TLS 1.2, and,
 // where c leaves the choice open, only cipher suites that RFC 9113 permits. The same goes for what c.GetConfigForClient returns.
-// A nil c is an empty one.
+// A nil c is an empty one. A peer that selects no protocol by ALPN is refused, or with GRPC_ENFORCE_ALPN_ENABLED=false in the environment
+// accepted with a warning in the log.
 func NewTLS(c *tls.Config) TransportCredentials {
 	return &tlsCreds{config: forHTTP2(c), alpn: envALPN}
 }

@@ -43,6 +43,9 @@
 //	SETTINGS              100 entries                                (frame.MaxSettings)
 //	frame                 1 MiB                                      FRAME_SIZE_ERROR (maxFrameSize)
 //	DATA without data     100 in a row                               (maxEmptyData)
+//	DATA of a stream      64 KiB ahead of its reader, 16 MiB if that the stream is refused: FLOW_CONTROL_ERROR (maxWindow)
+//	                      keeps up, or a message it waits for
+//	DATA of all streams   1 MiB, or two such windows, on its way     FLOW_CONTROL_ERROR (defaultConnWindow)
 //	streams of a client   MaxConcurrentStreams (none)                the stream is refused: REFUSED_STREAM
 //	handlers of a         MaxConcurrentStreams (none), those of      the stream waits until one of them returns
 //	client's streams      streams that were reset among them
@@ -54,6 +57,10 @@
 //	window
 //	PING, SETTINGS, RST   64 KiB of answers to them                  nothing is read until the socket takes them (backlogSize)
 //	message               MaxMessageSize                             the call ends before memory is set aside
+//	informational         100                                        the call ends: ENHANCE_YOUR_CALM (maxInformational)
+//	answers
+//	answer that is no     1 KiB of its body                          the call ends with what is there: CANCEL (maxForeignBody)
+//	gRPC
 //
 // The two ends differ by a role (conn.go): client.go, client_stream.go, slots.go are the client's, server.go and server_stream.go the
 // server's. header.go says what header fields mean, header_block.go and header_write.go turn them into bytes and back. handler_server.go
