@@ -82,10 +82,7 @@ func encodeTo(m *transport.OutMessage, codec messageCodec, v any, comp *compress
 			return sizes{}, status.Errorf(codes.Internal, "grpc: error while marshaling: %v", err.Error())
 		}
 		n := m.Len() - transport.PrefixLen
-		if uint64(n) > math.MaxUint32 {
-			return sizes{}, status.Errorf(codes.ResourceExhausted, "grpc: message too large (%d bytes)", n)
-		}
-		return sizes{n, n}, nil
+		return sizes{n, n}, tooLong(n)
 	}
 	data, err := codec.marshalBytes(v, pool)
 	if err != nil {
@@ -96,13 +93,25 @@ func encodeTo(m *transport.OutMessage, codec messageCodec, v any, comp *compress
 		m.SetPieces(false, data)
 		return sizes{}, nil
 	}
+	if err := tooLong(n); err != nil {
+		data.Free()
+		return sizes{}, err
+	}
 	packed, err := compress(data, comp, pool)
 	data.Free()
 	if err != nil {
 		return sizes{}, status.Errorf(codes.Internal, "grpc: error while compressing: %v", err.Error())
 	}
 	m.SetPieces(true, packed)
-	return sizes{n, packed.Len()}, nil
+	return sizes{n, packed.Len()}, tooLong(packed.Len())
+}
+
+// tooLong returns the error of a message of n bytes if its prefix has no room for that number.
+func tooLong(n int) error {
+	if uint64(n) <= math.MaxUint32 {
+		return nil
+	}
+	return status.Errorf(codes.ResourceExhausted, "grpc: message too large (%d bytes)", n)
 }
 
 func compress(data mem.BufferSlice, comp *compression, pool mem.BufferPool) (out mem.BufferSlice, err error) {

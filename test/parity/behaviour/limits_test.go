@@ -5,11 +5,14 @@ package behaviour
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/test/parity/internal/echo"
 )
 
@@ -99,6 +102,29 @@ func TestLimitOfZero(t *testing.T) {
 	equal(t, result(unary(within(t), p.cc, "", grpc.MaxCallRecvMsgSize(0), grpc.MaxCallSendMsgSize(0))), `""`)
 	zero := start(t, setup{server: []grpc.ServerOption{grpc.MaxRecvMsgSize(0)}})
 	equal(t, size(t, zero.cc, 500), "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (500 vs. 0)")
+}
+
+// huge is a codec whose messages have a byte more than their prefix can tell, but take no memory.
+type huge struct{}
+
+func (huge) Name() string                         { return "proto" }
+func (huge) Unmarshal(mem.BufferSlice, any) error { return nil }
+
+func (huge) Marshal(any) (mem.BufferSlice, error) {
+	const pieces = 1 << 12
+	piece := mem.SliceBuffer(make([]byte, (math.MaxUint32+1)/pieces))
+	return slices.Repeat(mem.BufferSlice{piece}, pieces), nil
+}
+
+func TestMessageThatNoPrefixCanTell(t *testing.T) {
+	if math.MaxInt == math.MaxInt32 {
+		t.Skip("an int of 32 bits cannot count as many bytes")
+	}
+	p := start(t, setup{})
+	for _, opts := range [][]grpc.CallOption{nil, {grpc.UseCompressor("gzip")}} {
+		_, err := unary(within(t), p.cc, "x", append(opts, grpc.ForceCodecV2(huge{}), grpc.MaxCallSendMsgSize(math.MaxInt))...)
+		equal(t, text(err), "rpc error: code = ResourceExhausted desc = grpc: message too large (4294967296 bytes)")
+	}
 }
 
 func TestLimitsOfStreams(t *testing.T) {
