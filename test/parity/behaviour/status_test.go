@@ -112,6 +112,7 @@ func TestHandlerErrorsBecomeStatuses(t *testing.T) {
 			"rpc error: code = Aborted desc = a\nrpc error: code = Aborted desc = inner"},
 		{"foreign status", grpcStatus{status.New(codes.DataLoss, "gone")}, "rpc error: code = DataLoss desc = gone"},
 		{"foreign status that is nil", grpcStatus{nil}, "rpc error: code = Unknown desc = foreign"},
+		{"wrapped foreign status that is nil", fmt.Errorf("outer: %w", grpcStatus{nil}), "rpc error: code = Unknown desc = outer: foreign"},
 		{"wrapped foreign status", fmt.Errorf("outer: %w", grpcStatus{status.New(codes.DataLoss, "gone")}),
 			"rpc error: code = DataLoss desc = outer: foreign"},
 		{"context cancelled", context.Canceled, "rpc error: code = Canceled desc = context canceled"},
