@@ -2,7 +2,11 @@
 
 package mem
 
-import "testing"
+import (
+	"fmt"
+	"math/bits"
+	"testing"
+)
 
 func TestNewBinaryTieredBufferPool(t *testing.T) {
 	p, err := NewBinaryTieredBufferPool(12, 8)
@@ -14,12 +18,13 @@ func TestNewBinaryTieredBufferPool(t *testing.T) {
 			t.Errorf("Get(%d): got length %d, capacity %d, want capacity %d", tt.length, len(*b), cap(*b), tt.capacity)
 		}
 	}
-	if _, err := NewBinaryTieredBufferPool(8, 62); err != nil {
-		t.Errorf("exponent 62: got error %v, want none", err)
+	const sign = bits.UintSize - 1 // the bit of an int that is no power of two
+	if _, err := NewBinaryTieredBufferPool(8, sign-1); err != nil {
+		t.Errorf("exponent %d: got error %v, want none", sign-1, err)
 	}
-	_, err = NewBinaryTieredBufferPool(8, 63)
-	if want := "mem: allocating slice of size 2^63 is not possible"; err == nil || err.Error() != want {
-		t.Errorf("exponent 63: got error %v, want %q", err, want)
+	_, err = NewBinaryTieredBufferPool(8, sign)
+	if want := fmt.Sprintf("mem: allocating slice of size 2^%d is not possible", sign); err == nil || err.Error() != want {
+		t.Errorf("exponent %d: got error %v, want %q", sign, err, want)
 	}
 }
 
