@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -88,12 +89,18 @@ func golden(tb testing.TB) (configs, results []string) {
 	return configs, results
 }
 
+// wideNumber finds numbers of config that an int of 32 bits cannot be.
+var wideNumber = regexp.MustCompile(`(Bytes|Attempts)":-?[0-9]{11}`)
+
 func TestParseAgreesWithGoldenFile(t *testing.T) {
 	configs, results := golden(t)
 	if len(configs) < 150 {
 		t.Fatalf("got %d configs in the golden file, want at least 150", len(configs))
 	}
 	for i, config := range configs {
+		if strconv.IntSize == 32 && wideNumber.MatchString(config) {
+			continue // the file was made with ints of 64 bits
+		}
 		if got := goldenResult(Parse(config, options)); got != results[i] {
 			t.Errorf("%s\ngot\n%swant\n%s", config, got, results[i])
 		}
