@@ -333,17 +333,20 @@ func WithReadBufferSize(s int) DialOption {
 	return dialOption(func(o *dialOptions) { o.conn.ReadBufferSize = bufferSize(s) })
 }
 
-// WithWriteBufferSize returns an option that sets how many bytes are gathered for one write: 32 KiB by default. With 0 or less, nothing
-// is waited for.
+// WithWriteBufferSize returns an option that sets how many bytes of large messages are gathered to be written together: by default 256 KiB for
+// a socket, and 64 KiB for another connection, such as one with TLS. Less than 16 KiB is raised to that. With 0 or less it is the default, but
+// what is ready is written at once, while otherwise a few small messages wait a moment for others to join them.
 func WithWriteBufferSize(s int) DialOption {
 	return dialOption(func(o *dialOptions) { o.conn.WriteBufferSize = bufferSize(s) })
 }
 
-// WithSharedWriteBuffer returns an option that says whether connections give up their write buffers while nothing is written. They do, after
-// a second, whatever val is: an idle connection has no use for one.
+// WithSharedWriteBuffer returns an option that says whether connections give up their write buffers, and the goroutine that writes, when nothing
+// was written for a second: by default they do. With false they keep them, up to 192 KiB for each connection.
 //
 // Deprecated: leave it out.
-func WithSharedWriteBuffer(val bool) DialOption { return EmptyDialOption{} }
+func WithSharedWriteBuffer(val bool) DialOption {
+	return dialOption(func(o *dialOptions) { o.conn.KeepWriteBuffers = !val })
+}
 
 // bufferSize turns the size of an option, where 0 means none, into that of the transport, where 0 means the default.
 func bufferSize(s int) int {

@@ -64,6 +64,14 @@ func TestBufferSizeZeroMeansNone(t *testing.T) {
 	}
 }
 
+func TestWriteBuffersAreKeptIfTheyAreNotShared(t *testing.T) {
+	wantEqual(t, "kept by default", optionsOf().conn.KeepWriteBuffers || NewServer().opts.conn.KeepWriteBuffers, false)
+	for _, shared := range []bool{false, true} {
+		wantEqual(t, "kept by a channel", optionsOf(WithSharedWriteBuffer(shared)).conn.KeepWriteBuffers, !shared)
+		wantEqual(t, "kept by a server", NewServer(SharedWriteBuffer(shared)).opts.conn.KeepWriteBuffers, !shared)
+	}
+}
+
 func TestMaxHeaderListSizeMayBeZero(t *testing.T) {
 	wantEqual(t, "without option", optionsOf().conn.MaxHeaderListSize, nil)
 	for _, n := range []uint32{0, 100} {

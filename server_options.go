@@ -268,17 +268,20 @@ func ReadBufferSize(s int) ServerOption {
 	return serverOption(func(o *serverOptions) { o.conn.ReadBufferSize = bufferSize(s) })
 }
 
-// WriteBufferSize returns an option that sets how many bytes are gathered for one write: 32 KiB by default. With 0 or less, nothing is
-// waited for.
+// WriteBufferSize returns an option that sets how many bytes of large messages are gathered to be written together: by default 256 KiB for
+// a socket, and 64 KiB for another connection, such as one with TLS. Less than 16 KiB is raised to that. With 0 or less it is the default, but
+// what is ready is written at once, while otherwise a few small messages wait a moment for others to join them.
 func WriteBufferSize(s int) ServerOption {
 	return serverOption(func(o *serverOptions) { o.conn.WriteBufferSize = bufferSize(s) })
 }
 
-// SharedWriteBuffer returns an option that says whether connections give up their write buffers while nothing is written. They do, after a
-// second, whatever val is: an idle connection has no use for one.
+// SharedWriteBuffer returns an option that says whether connections give up their write buffers, and the goroutine that writes, when nothing
+// was written for a second: by default they do. With false they keep them, up to 192 KiB for each connection.
 //
 // Deprecated: leave it out.
-func SharedWriteBuffer(val bool) ServerOption { return EmptyServerOption{} }
+func SharedWriteBuffer(val bool) ServerOption {
+	return serverOption(func(o *serverOptions) { o.conn.KeepWriteBuffers = !val })
+}
 
 // InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default. Less is ignored.
 // Streams that are read as fast as the link allows get larger windows, of 16 MiB at most.

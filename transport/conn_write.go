@@ -17,7 +17,7 @@ import (
 const (
 	copyLimit   = 4 << 10   // bytes of a message that are rather copied than referred to
 	turnSize    = 64 << 10  // bytes that a stream may send before it is the next one's turn
-	batchSize   = 256 << 10 // bytes of messages that go into one batch
+	batchSize   = 256 << 10 // bytes of messages that go into one batch for a socket, unless an option says otherwise
 	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
 	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch
 	overlap     = 16        // how many ends of calls are written with others' after streams have overlapped
@@ -350,8 +350,11 @@ func (c *conn) parkLocked(wake <-chan struct{}) bool {
 // idleWriter is how long the write goroutine stays without work.
 const idleWriter = time.Second
 
-// retireLater sees to it that the write goroutine ends, and the buffers with it, if nothing is written for a while.
+// retireLater sees to it that the write goroutine ends, and the buffers with it, if nothing is written for a while and they are not kept.
 func (d *sendSide) retireLater(c *conn) {
+	if c.opts.KeepWriteBuffers {
+		return
+	}
 	d.retiring, d.retireAt = true, d.writes
 	if d.timer == nil {
 		d.timer = time.AfterFunc(idleWriter, c.retireWriter)
@@ -411,9 +414,12 @@ func (c *conn) finishWriting(all bool) {
 func (c *conn) gatherLocked(b *batch) {
 	d := &c.send
 	d.lastData = dataFrame{}
-	limit := batchSize
-	if !c.vectors {
-		limit = max(c.opts.WriteBufferSize, turnSize)
+	limit := turnSize
+	switch size := c.opts.WriteBufferSize; {
+	case size > 0:
+		limit = size
+	case c.vectors:
+		limit = batchSize
 	}
 	for size := len(d.buf); d.window > 0 && !d.ready.empty() && size < limit; {
 		size += c.turnLocked(d.ready.first(), b)
@@ -427,6 +433,9 @@ func (c *conn) turnLocked(s *stream, b *batch) int {
 	turn := turnSize
 	if c.send.ready.empty() {
 		turn = batchSize // nobody else waits
+	}
+	if size := c.opts.WriteBufferSize; size > 0 {
+		turn = min(turn, size)
 	}
 	n := min(s.out.queued, s.mayLocked(), turn, c.send.maxFrame)
 	if n > 0 {

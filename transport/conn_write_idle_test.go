@@ -1,4 +1,4 @@
-// The test that a connection without traffic holds no memory for writing.
+// The test that a connection without traffic holds no memory for writing, unless it shall.
 
 package transport
 
@@ -20,19 +20,25 @@ type noHandler struct{}
 func (noHandler) HandleStream(*ServerStream) {}
 func (noHandler) Closed(error)               {}
 
-func TestIdleConnectionHoldsNoWriteBuffers(t *testing.T) {
+func TestIdleConnectionHoldsNoWriteBuffers(t *testing.T) { idleFor3Seconds(t, false) }
+
+func TestIdleConnectionKeepsItsWriteBuffersIfItShall(t *testing.T) { idleFor3Seconds(t, true) }
+
+// idleFor3Seconds checks whether the ends of a connection keep their buffers and their write goroutines while nothing is written.
+func idleFor3Seconds(t *testing.T, keep bool) {
 	synctest.Test(t, func(t *testing.T) {
+		o := ConnOptions{Pool: mem.DefaultBufferPool(), KeepWriteBuffers: keep}
 		near, far := net.Pipe()
 		served := make(chan *Server)
 		go func() { // ends with the connection
-			s, err := NewServer(far, ServerOptions{ConnOptions: ConnOptions{Pool: mem.DefaultBufferPool()}, Context: context.Background()}, noHandler{})
+			s, err := NewServer(far, ServerOptions{ConnOptions: o, Context: context.Background()}, noHandler{})
 			if err != nil {
 				t.Error(err)
 			}
 			served <- s
 			s.Serve()
 		}()
-		c, err := NewClient(t.Context(), near, ClientOptions{Scheme: "http"}, noEvents{})
+		c, err := NewClient(t.Context(), near, ClientOptions{ConnOptions: o, Scheme: "http"}, noEvents{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,8 +51,12 @@ func TestIdleConnectionHoldsNoWriteBuffers(t *testing.T) {
 				<-time.After(3 * idleWriter)
 				synctest.Wait()
 				cn.mu.Lock()
-				if n := cap(cn.send.buf) + cap(cn.send.spare); n != 0 || cn.send.writer != writerNone {
-					t.Errorf("%s: got %d bytes of buffers and a writer %v, want none", name, n, cn.send.writer)
+				n, want := cap(cn.send.buf)+cap(cn.send.spare), writerNone
+				if keep {
+					want = writerParked
+				}
+				if n > 0 != keep || cn.send.writer != want {
+					t.Errorf("%s: got %d bytes of buffers and a writer in state %d, want some = %v and state %d", name, n, cn.send.writer, keep, want)
 				}
 				cn.mu.Unlock()
 			}

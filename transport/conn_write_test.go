@@ -1,4 +1,4 @@
-// Tests of the write goroutine: batches without anything in them, and connections that cannot be written to.
+// Tests of the write goroutine: how much goes into a batch, batches without anything in them, and connections that cannot be written to.
 
 package transport
 
@@ -171,6 +171,48 @@ func TestSmallMessagesShareFramesThatAnyPeerTakes(t *testing.T) {
 		}
 		if fit := frame.DefaultMaxSize / (PrefixLen + size); got != sent || frames != (200+fit-1)/fit {
 			t.Errorf("200 messages of %d bytes: got %d bytes in %d frames, want %d bytes, %d messages in each", size, got, frames, sent, fit)
+		}
+	}
+}
+
+// gathered returns how many bytes of messages go into one batch when that many streams have 1 MiB to send and windows for it.
+func gathered(nc net.Conn, size, streams int) int {
+	c := new(Client)
+	o := ConnOptions{WriteBufferSize: size}
+	o.setDefaults()
+	c.init(nc, c, o)
+	c.send.window, c.send.initial, c.send.maxFrame = 1<<30, 1<<30, maxFrameSize
+	b := new(batch)
+	defer b.reset()
+	for range streams {
+		s := new(ClientStream)
+		s.init(c, s.deadline, 0)
+		m := NewOutMessage()
+		m.SetPayload(false, append(m.Reserve(o.Pool, 1<<20), make([]byte, 1<<20)...))
+		s.out.push(m)
+		s.linkLocked()
+		defer s.out.drop()
+	}
+	before := c.send.window
+	c.gatherLocked(b)
+	return int(before - c.send.window)
+}
+
+func TestBatchIsAsLargeAsTheOptionSays(t *testing.T) {
+	const kiB = 1 << 10
+	socket, other := new(net.TCPConn), new(watchedConn)
+	for _, tt := range []struct {
+		nc            net.Conn
+		size, streams int
+		want          int
+	}{
+		{socket, 0, 1, 256 * kiB}, {socket, 0, 10, 256 * kiB}, {socket, -1, 10, 256 * kiB},
+		{other, 0, 10, 64 * kiB}, {other, -1, 10, 64 * kiB},
+		{socket, 1, 1, 16 * kiB}, {socket, 20 * kiB, 1, 20 * kiB}, {socket, 20 * kiB, 10, 20 * kiB}, {socket, 1024 * kiB, 10, 1024 * kiB},
+		{other, 1, 10, 16 * kiB}, {other, 40 * kiB, 1, 40 * kiB}, {other, 512 * kiB, 10, 512 * kiB},
+	} {
+		if got := gathered(tt.nc, tt.size, tt.streams); got != tt.want {
+			t.Errorf("%T, size %d, %d streams: got %d bytes, want %d", tt.nc, tt.size, tt.streams, got, tt.want)
 		}
 	}
 }

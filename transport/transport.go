@@ -15,8 +15,10 @@ const (
 	maxFrameSize = 1 << 20
 	// defaultConnWindow is the initial window of a connection, in bytes. It bounds no memory, since it is renewed on arrival.
 	defaultConnWindow = 1 << 20
-	// defaultBufferSize is the size of the read and write buffers, in bytes.
-	defaultBufferSize = 32 << 10
+	// defaultReadBuffer is the size of the read buffer, in bytes.
+	defaultReadBuffer = 32 << 10
+	// minWriteBuffer is how many bytes of messages are gathered for one write at least.
+	minWriteBuffer = frame.DefaultMaxSize
 	// defaultMaxHeaderListSize is the largest header list, in bytes by the measure of RFC 9113 §6.5.2, that is accepted. The peer is told, so
 	// that a call that has more fails on its side, and not the connection on this one.
 	defaultMaxHeaderListSize = 16 << 20
@@ -26,7 +28,8 @@ const (
 type ConnOptions struct {
 	Pool              mem.BufferPool // mem.DefaultBufferPool() if nil
 	ReadBufferSize    int            // bytes read ahead; 0 means 32 KiB, less than 0 none
-	WriteBufferSize   int            // bytes gathered for one write; 0 means 32 KiB, less than 0 none
+	WriteBufferSize   int            // bytes of messages gathered for one write; 0 means batchSize or turnSize, less than 0 that nobody is waited for
+	KeepWriteBuffers  bool           // while nothing is written, and the goroutine that writes
 	StreamWindow      int64          // bytes; the initial window of each stream; 0 means 65535
 	ConnWindow        int64          // bytes; the initial window of the connection; 0 means 1 MiB
 	StaticWindows     bool           // keeps the windows from growing with what the link can carry
@@ -40,10 +43,10 @@ func (o *ConnOptions) setDefaults() {
 		o.Pool = mem.DefaultBufferPool()
 	}
 	if o.ReadBufferSize == 0 {
-		o.ReadBufferSize = defaultBufferSize
+		o.ReadBufferSize = defaultReadBuffer
 	}
-	if o.WriteBufferSize == 0 {
-		o.WriteBufferSize = defaultBufferSize
+	if o.WriteBufferSize > 0 {
+		o.WriteBufferSize = max(o.WriteBufferSize, minWriteBuffer)
 	}
 	if o.StreamWindow == 0 {
 		o.StreamWindow = frame.DefaultWindow

@@ -16,7 +16,7 @@ func TestDefaultsOfConnections(t *testing.T) {
 	var o ConnOptions
 	o.setDefaults()
 	want := ConnOptions{
-		Pool: mem.DefaultBufferPool(), ReadBufferSize: 32 << 10, WriteBufferSize: 32 << 10, StreamWindow: 65535, ConnWindow: 1 << 20, StallTimeout: 20 * time.Second,
+		Pool: mem.DefaultBufferPool(), ReadBufferSize: 32 << 10, StreamWindow: 65535, ConnWindow: 1 << 20, StallTimeout: 20 * time.Second,
 	}
 	if o != want {
 		t.Errorf("got %+v, want %+v", o, want)
@@ -26,11 +26,17 @@ func TestDefaultsOfConnections(t *testing.T) {
 	}
 	limit := uint32(0)
 	given := ConnOptions{
-		Pool: mem.NopBufferPool{}, ReadBufferSize: -1, WriteBufferSize: -1, StreamWindow: 1, ConnWindow: 1, StaticWindows: true, StallTimeout: 1, MaxHeaderListSize: &limit,
+		Pool: mem.NopBufferPool{}, ReadBufferSize: -1, WriteBufferSize: -1, KeepWriteBuffers: true, StreamWindow: 1, ConnWindow: 1, StaticWindows: true, StallTimeout: 1, MaxHeaderListSize: &limit,
 	}
 	o = given
 	if o.setDefaults(); o != given || o.maxHeaderList() != 0 {
 		t.Errorf("got %+v, want what was given: %+v", o, given)
+	}
+	for given, want := range map[int]int{1: 16 << 10, 16<<10 + 1: 16<<10 + 1} {
+		o = ConnOptions{WriteBufferSize: given}
+		if o.setDefaults(); o.WriteBufferSize != want {
+			t.Errorf("write buffer of %d bytes: got %d, want %d", given, o.WriteBufferSize, want)
+		}
 	}
 	o = ConnOptions{StallTimeout: -1}
 	if o.setDefaults(); o.StallTimeout != defaultStallTimeout {

@@ -45,6 +45,8 @@ func randomOptions(rng *rand.Rand) (o options) {
 		{"windows that do not grow", grpc.WithStaticStreamWindowSize(65535), grpc.StaticStreamWindowSize(65535)},
 		{"no read buffers", grpc.WithReadBufferSize(0), grpc.ReadBufferSize(0)},
 		{"no write buffers", grpc.WithWriteBufferSize(0), grpc.WriteBufferSize(0)},
+		{"small write buffers", grpc.WithWriteBufferSize(1), grpc.WriteBufferSize(1)},
+		{"write buffers that are kept", grpc.WithSharedWriteBuffer(false), grpc.SharedWriteBuffer(false)},
 		{"gzip", grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)), nil},
 		{"retries", grpc.WithDefaultServiceConfig(retry), nil},
 		{"two workers", nil, grpc.NumStreamWorkers(2)},
