@@ -4,9 +4,29 @@ package grpc
 
 import (
 	"io"
+	"math"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/transport"
 )
+
+func TestDefaultsOfAServer(t *testing.T) {
+	o := NewServer().opts
+	wantEqual(t, "MaxRecvMsgSize", o.maxReceive, 4<<20)
+	wantEqual(t, "MaxSendMsgSize", o.maxSend, math.MaxInt32)
+	wantEqual(t, "MaxConcurrentStreams", o.maxConcurrentStreams, 0)
+	wantEqual(t, "ConnectionTimeout", o.connectionTimeout, 120*time.Second)
+	wantEqual(t, "NumStreamWorkers", o.workers, 0)
+	wantEqual(t, "WaitForHandlers", o.waitForHandlers, false)
+	wantEqual(t, "HeaderTableSize", o.headerTableSize, nil)
+	wantEqual(t, "KeepaliveParams", o.keepalive, keepalive.ServerParameters{})
+	wantEqual(t, "KeepaliveEnforcementPolicy", o.enforcement, keepalive.EnforcementPolicy{})
+	wantEqual(t, "options of connections", o.conn, transport.ConnOptions{Pool: mem.DefaultBufferPool()})
+}
 
 func TestNegativeLimitsOfAServerMeanZero(t *testing.T) {
 	for _, n := range []int{-1, 0, 5} {
