@@ -211,7 +211,7 @@ func (o PerRPCCredsCallOption) before(c *callInfo) error {
 func (PerRPCCredsCallOption) after(*callInfo, *attempt) {}
 
 // UseCompressor returns an option that compresses the messages that the call sends, by the compressor that is registered under name.
-// If there is none, the call fails with the code Internal. WithCompressor is of no effect then.
+// If there is none, the call fails with the code Internal. WithCompressor is of no effect then. Messages of no bytes stay as they are.
 //
 // Experimental: the function may change.
 func UseCompressor(name string) CallOption { return CompressorCallOption{CompressorType: name} }

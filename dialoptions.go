@@ -226,7 +226,8 @@ func WithCompressor(cp Compressor) DialOption {
 }
 
 // WithDecompressor returns an option that decompresses messages that were compressed with its kind of compression, for which no
-// compressor need be registered then.
+// compressor need be registered then. How large a message becomes is known only when dc is done with it, unless NewGZIPDecompressor made
+// dc: a small one may take much memory before MaxCallRecvMsgSize is looked at.
 //
 // Deprecated: use encoding.RegisterCompressor.
 func WithDecompressor(dc Decompressor) DialOption {
@@ -356,14 +357,14 @@ func bufferSize(s int) int {
 	return s
 }
 
-// WithInitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default. Less is
-// ignored. Streams that are read as fast as the link allows get larger windows, of 16 MiB at most.
+// WithInitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default, which is also
+// the least; smaller sizes are ignored. The window of a stream whose reader keeps up grows, to 16 MiB at most.
 func WithInitialWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) { setWindow(&o.conn.StreamWindow, s) })
 }
 
-// WithInitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with: 1 MiB by default.
-// Less than 65535 is ignored. It grows with those of the streams.
+// WithInitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with: 1 MiB by default. Sizes
+// below 65535 are ignored. It grows to twice that of the streams.
 func WithInitialConnWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) { setWindow(&o.conn.ConnWindow, s) })
 }

@@ -110,13 +110,15 @@ func MaxRecvMsgSize(m int) ServerOption {
 // Deprecated: use MaxRecvMsgSize.
 func MaxMsgSize(m int) ServerOption { return MaxRecvMsgSize(m) }
 
-// MaxSendMsgSize returns an option that limits the size of each message that is sent, in bytes after compression: 2 GiB by default.
+// MaxSendMsgSize returns an option that limits the size of each message that is sent, in bytes after compression: 2³¹-1 by
+// default. A larger one ends its call with the code ResourceExhausted.
 func MaxSendMsgSize(m int) ServerOption {
 	return serverOption(func(o *serverOptions) { o.maxSend = max(m, 0) })
 }
 
-// MaxConcurrentStreams returns an option that limits how many calls may be under way on each connection. Clients make the others wait.
-// By default, or with 0, there is no limit.
+// MaxConcurrentStreams returns an option that limits how many calls may be under way on each connection. Clients make the others wait;
+// calls beyond that are refused. No more handlers run for a connection either: a call waits while those of cancelled calls do. By default, or
+// with 0, there is no limit.
 func MaxConcurrentStreams(n uint32) ServerOption {
 	return serverOption(func(o *serverOptions) { o.maxConcurrentStreams = n })
 }
@@ -196,7 +198,8 @@ func UnknownServiceHandler(streamHandler StreamHandler) ServerOption {
 }
 
 // NumStreamWorkers returns an option that sets how many goroutines are kept to handle calls. Each handles one call after the other; calls
-// beyond their number get goroutines of their own, which are kept for a while too. By default, or with 0, none are kept for good.
+// beyond their number get goroutines of their own, of which up to 1024 are kept until they were idle for some seconds. By default, or with 0,
+// none are kept for good.
 //
 // Experimental: the function may change.
 func NumStreamWorkers(numServerWorkers uint32) ServerOption {
@@ -231,7 +234,8 @@ func ForceServerCodecV2(codecV2 encoding.CodecV2) ServerOption {
 	return serverOption(func(o *serverOptions) { o.codec = newCodecV2(codecV2) })
 }
 
-// RPCCompressor returns an option that compresses all messages that are sent.
+// RPCCompressor returns an option that compresses all messages that are sent, whatever the client says it accepts. By default, messages are
+// compressed as those of the client are, unless SetSendCompressor says otherwise.
 //
 // Deprecated: use encoding.RegisterCompressor.
 func RPCCompressor(cp Compressor) ServerOption {
@@ -239,7 +243,8 @@ func RPCCompressor(cp Compressor) ServerOption {
 }
 
 // RPCDecompressor returns an option that decompresses messages that were compressed with its kind of compression, for which no
-// compressor need be registered then.
+// compressor need be registered then. How large a message becomes is known only when dc is done with it, unless NewGZIPDecompressor made
+// dc: a small one may take much memory before MaxRecvMsgSize is looked at.
 //
 // Deprecated: use encoding.RegisterCompressor.
 func RPCDecompressor(dc Decompressor) ServerOption {
@@ -283,14 +288,14 @@ func SharedWriteBuffer(val bool) ServerOption {
 	return serverOption(func(o *serverOptions) { o.conn.KeepWriteBuffers = !val })
 }
 
-// InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default. Less is ignored.
-// Streams that are read as fast as the link allows get larger windows, of 16 MiB at most.
+// InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default, which is also the
+// least; smaller sizes are ignored. The window of a stream whose reader keeps up grows, to 16 MiB at most.
 func InitialWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.StreamWindow, s) })
 }
 
-// InitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with: 1 MiB by default. Less
-// than 65535 is ignored. It grows with those of the streams.
+// InitialConnWindowSize returns an option that sets the flow-control window in bytes that connections start with: 1 MiB by default. Sizes
+// below 65535 are ignored. It grows to twice that of the streams.
 func InitialConnWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.ConnWindow, s) })
 }

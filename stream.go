@@ -14,7 +14,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// StreamHandler handles a streaming RPC. An error that carries a status ends the RPC with it, any other one with the code Unknown.
+// StreamHandler handles a streaming RPC. An error that carries no status ends the RPC with the code Unknown, or with that of a
+// context error.
 type StreamHandler func(srv any, stream ServerStream) error
 
 // StreamDesc describes a streaming RPC. At least one of ServerStreams and ClientStreams is true, unless the RPC is unary and

@@ -23,7 +23,8 @@ const Identity = "identity"
 type Compressor interface {
 	// Compress returns a writer that compresses what is written to it into w. The message is complete once the writer is closed.
 	Compress(w io.Writer) (io.WriteCloser, error)
-	// Decompress returns a reader of what r holds in compressed form. If that is an io.Closer too, gRPC closes it exactly once.
+	// Decompress returns a reader of what r holds in compressed form. gRPC reads no further than a byte beyond what a message may have, so
+	// that the reader should produce no more than it is asked for. If it is an io.Closer too, gRPC closes it exactly once.
 	Decompress(r io.Reader) (io.Reader, error)
 	// Name returns the content coding that names the compressor on the wire (grpc-encoding). It is always the same.
 	Name() string
@@ -68,7 +69,8 @@ var (
 )
 
 // RegisterCodec makes c the codec of the content-subtype c.Name(), in lower case, in place of any Codec or CodecV2 that had it. It is
-// meant to be called from init functions. It panics if c is nil or its name is empty.
+// meant to be called from init functions. It panics if c is nil or its name is empty. Calls of content-subtypes that nobody has registered
+// are taken by servers for those of "proto".
 func RegisterCodec(c Codec) {
 	if c == nil {
 		panic("cannot register a nil Codec")
