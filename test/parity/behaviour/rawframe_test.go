@@ -5,11 +5,13 @@ package behaviour
 import (
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/http2"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/parity/internal/echo"
 	"google.golang.org/grpc/test/parity/internal/raw"
 )
@@ -157,17 +159,52 @@ func frameTypes(f *http2.Framer) string {
 	}
 }
 
-func TestSettingsOfTheServer(t *testing.T) {
-	conn := rawClient(t, start(t, setup{}))
-	f, err := conn.Framer.ReadFrame()
+// settingsOf returns what a server says first, in the order of the settings' numbers.
+func settingsOf(t *testing.T, opts ...grpc.ServerOption) []string {
+	t.Helper()
+	f, err := rawClient(t, start(t, setup{server: opts})).Framer.ReadFrame()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var settings []string
+	var settings []http2.Setting
 	f.(*http2.SettingsFrame).ForeachSetting(func(s http2.Setting) error {
-		settings = append(settings, s.String())
+		settings = append(settings, s)
 		return nil
 	})
+	slices.SortFunc(settings, func(a, b http2.Setting) int { return int(a.ID) - int(b.ID) })
+	var texts []string
+	for _, s := range settings {
+		texts = append(texts, s.String())
+	}
+	return texts
+}
+
+func TestSettingsOfTheServer(t *testing.T) {
+	settings := settingsOf(t)
 	equal(t, settings[0], differ{"larger-frames", "[MAX_FRAME_SIZE = 1048576]"}.or(t, "[MAX_FRAME_SIZE = 16384]"))
 	equal(t, strings.Join(settings[1:], " "), differ{"header-list-limit-is-told", "[MAX_HEADER_LIST_SIZE = 16777216]"}.or(t, ""))
+}
+
+func TestSettingsThatOptionsMake(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		opt  grpc.ServerOption
+		want string // beside what every server says
+	}{
+		{"streams", grpc.MaxConcurrentStreams(7), "[MAX_CONCURRENT_STREAMS = 7]"},
+		{"streams without limit", grpc.MaxConcurrentStreams(0), ""},
+		{"header list", grpc.MaxHeaderListSize(5000), "[MAX_HEADER_LIST_SIZE = 5000]"},
+		{"header table", grpc.HeaderTableSize(100), "[HEADER_TABLE_SIZE = 100]"},
+		{"no header table", grpc.HeaderTableSize(0), "[HEADER_TABLE_SIZE = 0]"},
+		{"window", grpc.InitialWindowSize(100_000), "[INITIAL_WINDOW_SIZE = 100000]"},
+		{"window that stays", grpc.StaticStreamWindowSize(100_000), "[INITIAL_WINDOW_SIZE = 100000]"},
+		{"window that is too small", grpc.InitialWindowSize(65534), ""},
+		{"window of the connection", grpc.InitialConnWindowSize(100_000), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			usual := settingsOf(t)
+			said := slices.DeleteFunc(settingsOf(t, tc.opt), func(s string) bool { return slices.Contains(usual, s) })
+			equal(t, strings.Join(said, " "), tc.want)
+		})
+	}
 }
