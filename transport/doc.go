@@ -61,6 +61,9 @@
 //	answers
 //	answer that is no     1 KiB of its body                          the call ends with what is there: CANCEL (maxForeignBody)
 //	gRPC
+//	writing               20 s without progress                      (ConnOptions.StallTimeout)
+//	PING of a client      Enforcement; 2 too early ones are borne    too_many_pings (maxPingStrikes)
+//	answer of a proxy     64 KiB                                     the attempt to connect fails (maxProxyHead)
 //
 // The two ends differ by a role (conn.go): client.go, client_stream.go, slots.go are the client's, server.go and server_stream.go the
 // server's. header.go says what header fields mean, header_block.go and header_write.go turn them into bytes and back. handler_server.go
