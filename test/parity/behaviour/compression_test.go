@@ -325,6 +325,29 @@ func TestSetSendCompressor(t *testing.T) {
 	}
 }
 
+func TestSetSendCompressorAgainstThatOf2016(t *testing.T) {
+	for _, tc := range []struct {
+		name, want string
+		differ
+	}{
+		{"shout", `HEADERS :status=200 content-type=application/grpc grpc-encoding=shout | DATA "\x01\x00\x00\x00\x03\x8a\x81\xf8" | HEADERS grpc-status=0 grpc-message= END_STREAM`, differ{}},
+		{"identity", `HEADERS :status=200 content-type=application/grpc grpc-encoding=identity | DATA gzip | HEADERS grpc-status=0 grpc-message= END_STREAM`,
+			differ{"identity-against-2016",
+				`HEADERS :status=200 content-type=application/grpc grpc-encoding=identity | DATA "\x00\x00\x00\x00\x03\n\x01x" | HEADERS grpc-status=0 grpc-message= END_STREAM`}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := start(t, setup{
+				server:  []grpc.ServerOption{grpc.RPCCompressor(grpc.NewGZIPCompressor())},
+				service: answering(func(ctx context.Context) error { return grpc.SetSendCompressor(ctx, tc.name) }),
+			})
+			conn := rawClient(t, p)
+			conn.Headers(1, false, request(echo.Unary, "grpc-accept-encoding", "shout")...)
+			conn.Data(1, true, raw.Message(0, raw.Text("x")))
+			equal(t, hideGzip(conn.Transcript(1)), tc.or(t, tc.want))
+		})
+	}
+}
+
 func TestClientSupportedCompressors(t *testing.T) {
 	seen := make(chan string, 1)
 	p := start(t, setup{service: answering(func(ctx context.Context) error {
