@@ -180,9 +180,9 @@ func TestFramesThatEndAStream(t *testing.T) {
 		{"headers-in-mid-stream", open(func(p *peer) { p.headers(1, false, "a", "b") }), resets(1, protocolError)},
 		{"data-beyond-the-stream-window", func(p *peer) {
 			p.do(p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0}))
-			p.open(1, repeat)
-			p.data(1, false, message(&pb.Request{Count: 1000, Size: 100000})) // the handler waits for our window and reads no more
-			for range 5 {
+			p.open(1, chat)
+			p.data(1, false, message(&pb.Request{Size: 100000})) // with the answer to the next one, the handler waits for our window
+			for range 12 {
 				p.data(1, false, message(&pb.Request{Payload: make([]byte, 16000)}))
 			}
 		}, resets(1, flowError)},
