@@ -165,10 +165,12 @@ func TestDeadlineDuringBackoff(t *testing.T) {
 func TestStatsOfARetriedStream(t *testing.T) {
 	var attempts journal
 	r := newRecorder()
-	p := configured(t, retrying(3, ""), flaky(1, codes.Unavailable, &attempts, nil), grpc.WithStatsHandler(r))
+	sent := make(chan struct{})
+	p := configured(t, retrying(3, ""), flaky(1, codes.Unavailable, &attempts, func(context.Context) { <-sent }), grpc.WithStatsHandler(r))
 	reach(t, p.cc, connectivity.Ready)
 	s := open(t, within(t), p.cc)
 	equal(t, fmt.Sprint(s.SendMsg(echo.Of("a")), s.SendMsg(echo.Of("b"))), "<nil> <nil>")
+	close(sent)
 	equal(t, result(receive(s)), `"a"`)
 	equal(t, result(receive(s)), `"b"`)
 	s.CloseSend()
