@@ -61,6 +61,9 @@ func (cs *clientStream) invoke(args, reply any) error {
 	cs.attempt = &cs.first
 	err := cs.unary(args, reply)
 	cs.finish(err)
+	if cs.hedge != nil {
+		cs.current().drop() // others finish their attempts themselves
+	}
 	cs.memory.recycle()
 	return err
 }

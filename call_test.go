@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
@@ -119,4 +121,46 @@ func TestAttemptThatReplacesARefusedOneSaysSo(t *testing.T) {
 		want := []string{"transparent = false, fail fast = false", header, "transparent = true, fail fast = false", header}
 		wantEqual(t, "events", fmt.Sprint(got), fmt.Sprint(want))
 	})
+}
+
+// A lender is a pool that counts the buffers that are out.
+type lender struct {
+	mem.BufferPool
+	out atomic.Int64
+}
+
+func (l *lender) Get(n int) *[]byte {
+	l.out.Add(1)
+	return l.BufferPool.Get(n)
+}
+
+func (l *lender) Put(b *[]byte) {
+	l.out.Add(-1)
+	l.BufferPool.Put(b)
+}
+
+// A server may send more than the reply: what nobody receives goes back to the pool.
+func TestUnaryCallsGiveBackWhatNobodyReceives(t *testing.T) {
+	for _, config := range []string{"{}", hedging(2, "1s", "")} {
+		for _, more := range []int{0, 5000, 4000} { // bytes that follow the reply, of a message of 5000
+			pool := &lender{BufferPool: mem.DefaultBufferPool()}
+			synctest.Test(t, func(t *testing.T) {
+				raw := serveRaw(t, func(c *rawConn, id uint32) {
+					c.headers(id)
+					c.message(id, "\n\x01x")
+					c.write(func(f *http2.Framer) error {
+						return f.WriteData(id, false, append([]byte{0, 0, 0, 5000 >> 8, 5000 & 255}, make([]byte, more)...))
+					})
+					c.trailers(id, "grpc-status", "0")
+				})
+				cc := connect(t, raw.lis, WithDefaultServiceConfig(config), dialOption(func(o *dialOptions) { o.pool = pool }))
+				if got, err := echo(t.Context(), cc, "x"); status.Code(err) != codes.Internal {
+					t.Errorf("%d bytes behind the reply: got %q, %v, want the code %v", more, got, err, codes.Internal)
+				}
+			})
+			if n := pool.out.Load(); n != 0 {
+				t.Errorf("config %s, %d bytes behind the reply: got %d buffers that are out, want 0", config, more, n)
+			}
+		}
+	}
 }
