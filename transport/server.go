@@ -381,7 +381,11 @@ func (t *Server) pingAck(data [8]byte) {
 
 // removedLocked implements role.
 func (t *Server) removedLocked(s *stream) {
-	t.letGoLocked(s.side.(*ServerStream))
+	ss := s.side.(*ServerStream)
+	if !ss.handled { // and will not be, if it was not yet
+		ss.recv.close()
+	}
+	t.letGoLocked(ss)
 	if t.lifetime.idle != never && len(t.streams) == 0 {
 		t.lifetime.idleSince = t.link.now()
 	}

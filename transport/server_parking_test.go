@@ -2,7 +2,12 @@
 
 package transport
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"golang.org/x/net/http2"
+)
 
 // begin enters a new stream, and reports whether it is to be handled now.
 func begin(t *Server) (*ServerStream, bool) {
@@ -89,5 +94,32 @@ func TestStreamsThatAreRefusedAtOnceAreTakenInALoop(t *testing.T) {
 	first.Done()
 	if r.seen != limit || r.most != 1 || srv.running != limit-1 {
 		t.Errorf("got %d streams, %d at once, %d handlers, want %d, 1, %d", r.seen, r.most, srv.running, limit, limit-1)
+	}
+}
+
+// What has come of a stream that nobody will ever handle is nobody's: it goes back to the pool.
+func TestStreamsThatEndBeforeTheirTurnGiveBackWhatHasCome(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		end  func(s *stillServer)
+	}{
+		{"reset by the client", func(s *stillServer) { _ = s.WriteRSTStream(3, http2.ErrCodeCancel) }},
+		{"reset by the server", func(s *stillServer) { _ = s.WriteWindowUpdate(3, 0) }},
+		{"end of the connection", func(s *stillServer) { s.Close(errors.New("stopped")) }},
+	} {
+		pool := newLoanPool()
+		s := newStillServer(t, ServerOptions{MaxConcurrentStreams: 1, MaxMessageSize: 1 << 20, ConnOptions: ConnOptions{Pool: pool}})
+		s.request(1, false)
+		_ = s.WriteRSTStream(1, http2.ErrCodeCancel) // which its handler does not notice
+		s.request(3, false)
+		_ = s.WriteData(3, false, append([]byte{0, 0, 0, 40, 0}, make([]byte, 5000)...))
+		if err := s.feed(); err != nil || len(s.opened) != 1 || len(s.streams) != 1 {
+			t.Fatalf("got %v, %d streams that are handled, %d open, want 1 and 1", err, len(s.opened), len(s.streams))
+		}
+		if tt.end(s); s.feed() != nil || len(s.streams) != 0 {
+			t.Fatalf("%s: got %d open streams, want none", tt.name, len(s.streams))
+		}
+		s.read.frames.Close()
+		pool.checkOut(t, tt.name, 0)
 	}
 }
