@@ -161,7 +161,7 @@ func collect(ctx context.Context, c grpc162.EchoClient, k call) error {
 	switch {
 	case err != nil:
 		return err
-	case int(out.Index) != k.messages || binary.BigEndian.Uint32(out.Payload) != sum:
+	case int(out.Index) != k.messages || !slices.Equal(out.Payload, binary.BigEndian.AppendUint32(nil, sum)):
 		return wrongf("server collected %d messages with the checksum %x, want %d, %x", out.Index, out.Payload, k.messages, sum)
 	}
 	return nil
