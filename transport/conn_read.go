@@ -32,8 +32,8 @@ type readSide struct {
 	window  inWindow // of the connection
 	last    *stream  // the stream of the last frame, so that a look-up serves a run of frames
 	block   openBlock
-	backlog int  // a recent value of sendSide.peerBytes, or more to make pace look
-	crowded bool // pace shall look at the answers that wait, too
+	backlog int  // a recent value of sendSide.peerBytes
+	crowded bool // sendSide was crowded when a stream was opened
 	empty   int  // DATA frames in a row that brought nothing
 	settled bool // whether the peer's first SETTINGS have arrived
 }
@@ -99,10 +99,10 @@ func (c *conn) handleBuffered(id uint32) error {
 // pace waits while too much of what the peer has caused waits to be written. That is the socket's doing: the write goroutine takes all there
 // is, again and again, as long as it may write. An error says that the connection is closed.
 func (c *conn) pace() error {
-	if c.read.backlog <= backlogSize {
+	crowded := c.read.crowded
+	if c.read.backlog <= backlogSize && !crowded {
 		return nil
 	}
-	crowded := c.read.crowded
 	c.read.backlog, c.read.crowded = 0, false
 	c.mu.Lock()
 	if c.state == connClosed {

@@ -96,7 +96,7 @@ func (d *sendSide) crowded() bool {
 // refusalLocked returns the code to refuse a new stream with, NoError if it may be opened.
 func (t *Server) refusalLocked(s *ServerStream) frame.ErrCode {
 	if t.send.crowded() {
-		t.read.backlog, t.read.crowded = backlogSize+1, true // look before the next frame
+		t.read.crowded = true // pace looks before the next frame
 	}
 	switch {
 	case t.fullLocked(), t.send.unread.streams >= maxWaitingAnswers:

@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -277,6 +278,31 @@ func TestRequestsWaitForHandlersWhileNobodyReads(t *testing.T) {
 		synctest.Wait()
 		if got := len(c.streams); got != 6000 {
 			t.Errorf("after all was read: got %d streams handled, want 6000", got)
+		}
+	})
+}
+
+// The same for requests whose data makes the server answer at once, with window for the connection.
+func TestRequestsThatRenewTheWindowWaitForHandlers(t *testing.T) {
+	inBubble(t, ServerOptions{ConnOptions: ConnOptions{ConnWindow: frame.DefaultWindow, StaticWindows: true}}, func(c *rawClient) {
+		c.until(http2.FrameSettings)
+		c.until(http2.FrameSettings) // the acknowledgement
+		n := 0
+		go func() { // ends with the connection
+			var b bytes.Buffer
+			f := http2.NewFramer(&b, nil)
+			for ; n < 6000; n++ {
+				b.Reset()
+				_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: c.block(), EndHeaders: true})
+				_ = f.WriteData(uint32(2*n+1), true, make([]byte, frame.DefaultMaxSize))
+				if _, err := c.nc.Write(b.Bytes()); err != nil {
+					return
+				}
+			}
+		}()
+		synctest.Wait() // nobody reads, so that all stands still
+		if n < maxAhead || n > maxAhead+500 {
+			t.Errorf("got %d requests read, want %d to %d", n, maxAhead, maxAhead+500)
 		}
 	})
 }
