@@ -40,23 +40,11 @@ func newChunk(pool mem.BufferPool, size int) *chunk {
 	if size <= smallChunk {
 		c.data = c.small[:]
 	} else {
-		c.from = poolFor(pool, size)
-		c.buf = bufpool.GetDirty(c.from, size)
+		c.from = pool
+		c.buf = bufpool.GetDirty(pool, size)
 		c.data = *c.buf
 	}
 	return c
-}
-
-// between has classes that the built-in pool lacks, which has none between 32 KiB and 1 MiB: the first bytes of the larger messages that a
-// peer never completes would hold sixteen times as much memory as were sent.
-var between = bufpool.NewTiered(64<<10, 128<<10, 256<<10, 512<<10)
-
-// poolFor returns the pool for memory of a size: the one that was configured, unless it is the built-in one and has no class near.
-func poolFor(pool mem.BufferPool, size int) mem.BufferPool {
-	if size > 32<<10 && size <= 512<<10 && bufpool.IsBuiltin(pool) {
-		return between
-	}
-	return pool
 }
 
 func (c *chunk) free() {

@@ -132,12 +132,6 @@ var (
 	override atomic.Pointer[Pool]
 )
 
-// IsBuiltin reports whether p is the default pool as long as nothing has replaced that.
-func IsBuiltin(p Pool) bool {
-	t, ok := p.(*Tiered)
-	return ok && t == builtin
-}
-
 // Default returns the pool that is used where none is configured.
 func Default() Pool {
 	if p := override.Load(); p != nil {
