@@ -32,38 +32,38 @@
 //
 // What a peer may do, and what happens beyond it. A limit ends the connection with GOAWAY ENHANCE_YOUR_CALM unless the table says otherwise.
 //
-//	header list           MaxHeaderListSize (16 MiB), which the peer the stream is refused: FRAME_SIZE_ERROR
+//	header list           MaxHeaderListSize (16 MiB), which the peer   the stream is refused: FRAME_SIZE_ERROR
 //	                      is told
-//	header list           12 times its block and 64 KiB              the stream is refused: PROTOCOL_ERROR (listPerByte, maxExpansion)
-//	header lists of a     1 MiB beyond, for each, 12 times its block the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
+//	header list           12 times its block and 64 KiB                the stream is refused: PROTOCOL_ERROR (listPerByte, maxExpansion)
+//	header lists of a     1 MiB beyond, for each, 12 times its block   the stream is refused: ENHANCE_YOUR_CALM (maxHeldLists, freeList)
 //	client's streams      and 8 KiB
-//	header block          8 CONTINUATION frames, or 128 KiB, more    (spareContinuations)
-//	                      than the list needs; 4 empty ones; 10 s    (maxEmptyContinuations, maxBlockTime)
-//	HPACK tables          4 KiB both ways                            COMPRESSION_ERROR; the encoder never grows further
-//	SETTINGS              100 entries                                (frame.MaxSettings)
-//	frame                 1 MiB                                      FRAME_SIZE_ERROR (maxFrameSize)
-//	DATA without data     100 in a row                               (maxEmptyData)
-//	DATA of a stream      64 KiB ahead of its reader, 16 MiB if that the stream is refused: FLOW_CONTROL_ERROR (maxWindow)
+//	header block          8 CONTINUATION frames, or 128 KiB, more      (spareContinuations)
+//	                      than the list needs; 4 empty ones; 10 s      (maxEmptyContinuations, maxBlockTime)
+//	HPACK tables          4 KiB both ways                              COMPRESSION_ERROR; the encoder never grows further
+//	SETTINGS              100 entries                                  (frame.MaxSettings)
+//	frame                 1 MiB                                        FRAME_SIZE_ERROR (maxFrameSize)
+//	DATA without data     100 in a row                                 (maxEmptyData)
+//	DATA of a stream      64 KiB ahead of its reader, 16 MiB if that   the stream is refused: FLOW_CONTROL_ERROR (maxWindow)
 //	                      keeps up, or a message it waits for
-//	DATA of all streams   1 MiB, or two such windows, on its way     FLOW_CONTROL_ERROR (defaultConnWindow)
-//	streams of a client   MaxConcurrentStreams (none)                the stream is refused: REFUSED_STREAM
-//	handlers of a         MaxConcurrentStreams (none), those of      the stream waits until one of them returns
+//	DATA of all streams   1 MiB, or two such windows, on its way       FLOW_CONTROL_ERROR (defaultConnWindow)
+//	streams of a client   MaxConcurrentStreams (none)                  the stream is refused: REFUSED_STREAM
+//	handlers of a         MaxConcurrentStreams (none), those of        the stream waits until one of them returns
 //	client's streams      streams that were reset among them
-//	streams that end      1000, and 100 a second, while they are     too_many_resets (maxEarlyEnds, earlyEndInterval)
+//	streams that end      1000, and 100 a second, while they are       too_many_resets (maxEarlyEnds, earlyEndInterval)
 //	without an answer     more than half of the last 1000
-//	answers that nobody   1 MiB, or 128 requests that were read      no requests are read until the socket takes them, or, if there is none
-//	reads                 since a write began                        yet, handlers have had their turn (maxUnreadBytes, maxAhead)
-//	answers without       32768                                      the stream is refused: REFUSED_STREAM (maxWaitingAnswers)
+//	answers that nobody   1 MiB, or 128 requests that were read        no requests are read until the socket takes them, or, if there is none
+//	reads                 since a write began                          yet, handlers have had their turn (maxUnreadBytes, maxAhead)
+//	answers without       32768                                        the stream is refused: REFUSED_STREAM (maxWaitingAnswers)
 //	window
-//	PING, SETTINGS, RST   64 KiB of answers to them                  nothing is read until the socket takes them (backlogSize)
-//	message               MaxMessageSize                             the call ends before memory is set aside
-//	informational         100                                        the call ends: ENHANCE_YOUR_CALM (maxInformational)
+//	PING, SETTINGS, RST   64 KiB of answers to them                    nothing is read until the socket takes them (backlogSize)
+//	message               MaxMessageSize                               the call ends before memory is set aside
+//	informational         100                                          the call ends: ENHANCE_YOUR_CALM (maxInformational)
 //	answers
-//	answer that is no     1 KiB of its body                          the call ends with what is there: CANCEL (maxForeignBody)
+//	answer that is no     1 KiB of its body                            the call ends with what is there: CANCEL (maxForeignBody)
 //	gRPC
-//	writing               20 s without progress                      (ConnOptions.StallTimeout)
-//	PING of a client      Enforcement; 2 too early ones are borne    too_many_pings (maxPingStrikes)
-//	answer of a proxy     64 KiB                                     the attempt to connect fails (maxProxyHead)
+//	writing               20 s without progress                        (ConnOptions.StallTimeout)
+//	PING of a client      Enforcement; 2 too early ones are borne      too_many_pings (maxPingStrikes)
+//	answer of a proxy     64 KiB                                       the attempt to connect fails (maxProxyHead)
 //
 // The two ends differ by a role (conn.go): client.go, client_stream.go, slots.go are the client's, server.go and server_stream.go the
 // server's. header.go says what header fields mean, header_block.go and header_write.go turn them into bytes and back. handler_server.go
