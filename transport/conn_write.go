@@ -21,7 +21,7 @@ const (
 	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
 	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch
 	overlap     = 16        // how many ends of calls are written with others' after streams have overlapped
-	keptBuffer  = 64 << 10  // bytes of a write buffer that is worth keeping
+	keptBuffer  = 96 << 10  // bytes of a write buffer that is worth keeping: a turn, and what append sets aside beyond it
 	backlogSize = 64 << 10  // bytes caused by the peer that may wait before the read goroutine waits too
 )
 
@@ -431,8 +431,8 @@ func (c *conn) gatherLocked(b *batch) {
 func (c *conn) turnLocked(s *stream, b *batch) int {
 	s.out.link.remove()
 	turn := turnSize
-	if c.send.ready.empty() {
-		turn = batchSize // nobody else waits
+	if c.vectors && c.send.ready.empty() {
+		turn = batchSize // nobody else waits, and large messages need not be copied
 	}
 	if size := c.opts.WriteBufferSize; size > 0 {
 		turn = min(turn, size)

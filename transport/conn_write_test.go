@@ -175,15 +175,15 @@ func TestSmallMessagesShareFramesThatAnyPeerTakes(t *testing.T) {
 	}
 }
 
-// gathered returns how many bytes of messages go into one batch when that many streams have 1 MiB to send and windows for it.
-func gathered(nc net.Conn, size, streams int) int {
+// gathered returns how many bytes of messages go into one batch when that many streams have 1 MiB to send and windows for it, and whether the
+// memory of the batch is used again.
+func gathered(nc net.Conn, size, streams int) (n int, kept bool) {
 	c := new(Client)
 	o := ConnOptions{WriteBufferSize: size}
 	o.setDefaults()
 	c.init(nc, c, o)
 	c.send.window, c.send.initial, c.send.maxFrame = 1<<30, 1<<30, maxFrameSize
 	b := new(batch)
-	defer b.reset()
 	for range streams {
 		s := new(ClientStream)
 		s.init(c, s.deadline, 0)
@@ -195,7 +195,8 @@ func gathered(nc net.Conn, size, streams int) int {
 	}
 	before := c.send.window
 	c.gatherLocked(b)
-	return int(before - c.send.window)
+	b.reset()
+	return int(before - c.send.window), b.flat != nil
 }
 
 func TestBatchIsAsLargeAsTheOptionSays(t *testing.T) {
@@ -207,12 +208,16 @@ func TestBatchIsAsLargeAsTheOptionSays(t *testing.T) {
 		want          int
 	}{
 		{socket, 0, 1, 256 * kiB}, {socket, 0, 10, 256 * kiB}, {socket, -1, 10, 256 * kiB},
-		{other, 0, 10, 64 * kiB}, {other, -1, 10, 64 * kiB},
+		{other, 0, 1, 64 * kiB}, {other, 0, 10, 64 * kiB}, {other, -1, 1, 64 * kiB}, {other, -1, 10, 64 * kiB},
 		{socket, 1, 1, 16 * kiB}, {socket, 20 * kiB, 1, 20 * kiB}, {socket, 20 * kiB, 10, 20 * kiB}, {socket, 1024 * kiB, 10, 1024 * kiB},
 		{other, 1, 10, 16 * kiB}, {other, 40 * kiB, 1, 40 * kiB}, {other, 512 * kiB, 10, 512 * kiB},
 	} {
-		if got := gathered(tt.nc, tt.size, tt.streams); got != tt.want {
+		got, kept := gathered(tt.nc, tt.size, tt.streams)
+		if got != tt.want {
 			t.Errorf("%T, size %d, %d streams: got %d bytes, want %d", tt.nc, tt.size, tt.streams, got, tt.want)
+		}
+		if tt.size <= 0 && !kept {
+			t.Errorf("%T, size %d, %d streams: got memory that is dropped, want it kept for the next batch", tt.nc, tt.size, tt.streams)
 		}
 	}
 }
