@@ -12,8 +12,9 @@
 //	    write goroutine (conn_write.go) ──▶ net.Conn ────────────────┘
 //
 // A connection has two goroutines: the read goroutine, which lives as long as the connection, and the write goroutine, which ends
-// after a second without work and is started again by the next. A client's call has no goroutine; a server's has one, which is not
-// ours, but none before the first byte of its message if the client has to send one (server_begin.go).
+// after a second without work, unless ConnOptions.KeepWriteBuffers keeps it, and is started again by the next. A client's call has no
+// goroutine; a server's has one, which is not ours, but none before the first byte of its message if the client has to send one
+// (server_begin.go).
 //
 // What waits for time to pass hangs on one timer, the clock (clock.go), which looks now and then at counters that the goroutines keep
 // anyway: keepalive.go, progress.go, lifetime.go. A connection that is closed has closeGrace to say so, and is gone then.
