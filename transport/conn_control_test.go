@@ -87,12 +87,18 @@ func (s *stillServer) said() (frames []string) {
 	}
 }
 
+// none is the value of a field that is left out.
+const none = "\x00"
+
 // request writes the HEADERS of a request: a sound one with more fields, or with the values of fields replaced.
 func (s *stillServer) request(id uint32, end bool, more ...string) {
 	fields := []string{":method", "POST", ":scheme", "http", ":path", "/s/m", ":authority", "a", "content-type", "application/grpc"}
 	for i := 0; i < len(more); i += 2 {
 		if at := slices.Index(fields, more[i]); at >= 0 {
 			fields[at+1] = more[i+1]
+			if more[i+1] == none {
+				fields = slices.Delete(fields, at, at+2)
+			}
 		} else {
 			fields = append(fields, more[i:i+2]...)
 		}

@@ -106,7 +106,10 @@ func acceptHTTP(w http.ResponseWriter, r *http.Request) (h *head, timeout time.D
 // the URL as it was sent, which middleware may have shortened.
 func httpHead(r *http.Request) *head {
 	h := new(head)
-	h.method, h.path, h.authority, h.pseudo = r.Method, r.URL.RequestURI(), r.Host, sawMethod|sawPath|sawAuthority
+	h.method, h.path, h.authority, h.pseudo = r.Method, r.URL.RequestURI(), r.Host, sawMethod|sawPath
+	if r.Host != "" {
+		h.pseudo |= sawAuthority
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) { // of several faults, the same is told each time
 		for _, v := range r.Header[name] {
 			h.add(hpack.HeaderField{Name: strings.ToLower(name), Value: v})

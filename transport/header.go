@@ -205,15 +205,13 @@ func (h *head) metadata() metadata.MD {
 				}
 			}
 		}
-		authority := h.authority
 		switch {
-		case h.pseudo&sawMethod == 0 && h.host != "":
+		case h.pseudo&sawAuthority != 0:
+			md[":authority"] = []string{h.authority}
+		case h.hosts > 0 && h.pseudo&sawMethod != 0:
+			md[":authority"] = []string{h.host} // RFC 9113 §8.3.1; gRFC A41
+		case h.hosts > 0:
 			md["host"] = []string{h.host}
-		case h.pseudo&sawAuthority == 0:
-			authority = h.host // RFC 9113 §8.3.1; gRFC A41
-		}
-		if authority != "" {
-			md[":authority"] = []string{authority}
 		}
 		if _, ok := ContentSubtype(h.contentType); ok {
 			md["content-type"] = []string{h.contentType}

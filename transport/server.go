@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"net"
 	"time"
@@ -303,14 +304,14 @@ func (t *Server) check(h *head) (timeout time.Duration, hasTimeout bool, bad *re
 	}
 	switch {
 	case h.hosts > 1:
-		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("num values of :authority: %v, num values of host: %v, both must only have 1 value as per HTTP/2 spec", min(1, len(h.authority)), h.hosts)}}
+		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("num values of :authority: %v, num values of host: %v, both must only have 1 value as per HTTP/2 spec", bits.OnesCount8(h.pseudo&sawAuthority), h.hosts)}}
 	case !ok:
 		bad = &refusal{"415", "", rpcStatus{code: codes.InvalidArgument, message: fmt.Sprintf("invalid gRPC request content-type %q", h.contentType)}}
 	case h.badBinary != "":
 		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed binary metadata %q in header %q: %v", h.badValue, h.badBinary, h.badReason)}}
 	case err != nil:
 		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("malformed grpc-timeout: %v", err)}}
-	case h.authority == "" && h.host == "":
+	case h.pseudo&sawAuthority == 0 && h.hosts == 0: // an empty one is that of passthrough://name and of passthrough:///
 		bad = &refusal{"400", subtype, rpcStatus{code: codes.Internal, message: "no host or :authority header present"}}
 	case h.method != "POST":
 		bad = &refusal{"405", subtype, rpcStatus{code: codes.Internal, message: fmt.Sprintf("Received a HEADERS frame with :method %q which should be POST", h.method)}}

@@ -63,7 +63,7 @@ func TestRequestsThatAreNoGRPCAreAnswered(t *testing.T) {
 		{"method", []string{":method", "GET"}, answer("405", grpc, "13", `Received a HEADERS frame with :method "GET" which should be POST`)},
 		{"method, with a subtype", []string{":method", "GET", "content-type", "application/grpc+json"}, answer("405", "application/grpc+json", "13", `Received a HEADERS frame with :method "GET" which should be POST`)},
 		{"method in lower case", []string{":method", "post"}, answer("405", grpc, "13", `Received a HEADERS frame with :method "post" which should be POST`)},
-		{"no authority", []string{":authority", ""}, answer("400", grpc, "13", "no host or :authority header present")},
+		{"no authority", []string{":authority", none}, answer("400", grpc, "13", "no host or :authority header present")},
 		{"no binary value", []string{"k-bin", "*"}, answer("400", grpc, "13", `malformed binary metadata "*" in header "k-bin": illegal base64 data at input byte 0`)},
 		{"long value that is not binary", []string{"k-bin", strings.Repeat("*", 100)},
 			answer("400", grpc, "13", `malformed binary metadata "`+strings.Repeat("*", maxQuoted)+`" in header "k-bin": illegal base64 data at input byte 0`)},
@@ -73,7 +73,7 @@ func TestRequestsThatAreNoGRPCAreAnswered(t *testing.T) {
 		{"timeout without unit", []string{"grpc-timeout", "12"}, answer("400", grpc, "13", `malformed grpc-timeout: transport: timeout unit is not recognized: "12"`)},
 		{"negative timeout", []string{"grpc-timeout", "-1S"}, answer("400", grpc, "13", `malformed grpc-timeout: strconv.ParseUint: parsing "-1": invalid syntax`)},
 		{"timeout that has passed", []string{"grpc-timeout", "0n"}, answer("200", grpc, "4", "context deadline exceeded")},
-		{"the first of several reasons", []string{"content-type", "x", ":method", "GET", ":authority", "", "grpc-timeout", ""}, answer("415", grpc, "3", `invalid gRPC request content-type "x"`)},
+		{"the first of several reasons", []string{"content-type", "x", ":method", "GET", ":authority", none, "grpc-timeout", ""}, answer("415", grpc, "3", `invalid gRPC request content-type "x"`)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newStillServer(t, ServerOptions{})

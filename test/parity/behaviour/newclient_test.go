@@ -276,6 +276,18 @@ func TestAuthorityOfAResolverAndAnAddress(t *testing.T) {
 	equal(t, authorityAndAddress(t, "PARITY:///host", grpc.WithResolvers(plainly)), `["host"], dialled "addr"`)
 }
 
+// Programs write passthrough://name for passthrough:///name, and with a dialer of their own it makes no difference: the authority is empty.
+func TestCallsOfTargetsWithoutEndpoint(t *testing.T) {
+	seen := make(chan metadata.MD, 1)
+	p := start(t, setup{service: witness(seen)})
+	for _, target := range []string{"passthrough://bufnet", "passthrough:///", "passthrough:"} {
+		t.Run(target, func(t *testing.T) {
+			equal(t, result(unary(within(t), client(t, target, grpc.WithTransportCredentials(insecure.NewCredentials()), memory(p)), "x")), `"x"`)
+			equal(t, fmt.Sprintf("%q", wait(t, seen, "call")[":authority"]), `[""]`)
+		})
+	}
+}
+
 func TestUnixSockets(t *testing.T) {
 	seen := make(chan metadata.MD, 1)
 	path := filepath.Join(t.TempDir(), "socket")

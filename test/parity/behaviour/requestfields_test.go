@@ -89,6 +89,8 @@ func TestHostOfARequestInItsMetadata(t *testing.T) {
 	}{
 		{"beside an authority", request(echo.Unary, "host", "h.example"), `:authority=["a.example"] content-type=["application/grpc"]`},
 		{"alone", append(without(":authority"), "host", "h.example"), `:authority=["h.example"] content-type=["application/grpc"]`},
+		{"alone and empty", append(without(":authority"), "host", ""), `:authority=[""] content-type=["application/grpc"]`},
+		{"beside an empty authority", append(without(":authority", ""), "host", "h.example"), `:authority=[""] content-type=["application/grpc"]`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			conn := rawClient(t, p)
