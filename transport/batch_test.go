@@ -85,12 +85,12 @@ func TestBatchIsWrittenInOrderWhateverTheConnectionTakes(t *testing.T) {
 
 func TestBatchThatWasWrittenHoldsNothing(t *testing.T) {
 	for _, tt := range []struct {
-		flat int
-		keep bool
-	}{{0, true}, {1000, true}, {keptBuffer, true}, {keptBuffer + 1, false}} {
+		flat, cap int
+		keep      bool
+	}{{0, 0, true}, {1000, 1000, true}, {0, keptBuffer, true}, {keptBuffer + 1, keptBuffer + 1, true}, {keptBuffer, 4 * keptBuffer, true}, {keptBuffer - 1, 4 * keptBuffer, false}, {0, keptBuffer + 1, false}} {
 		m := messageOf(100)
 		m.Ref()
-		b := &batch{flat: make([]byte, tt.flat)}
+		b := &batch{flat: make([]byte, tt.flat, tt.cap)}
 		b.refer(b.flat, m.head)
 		b.held = append(b.held, m)
 		pieces, held := b.pieces, b.held
@@ -104,7 +104,7 @@ func TestBatchThatWasWrittenHoldsNothing(t *testing.T) {
 		if got := fmt.Sprint(pieces[0], held[0]); got != "[] <nil>" {
 			t.Errorf("%d bytes: got that the memory refers to %s, want nothing", tt.flat, got)
 		}
-		if len(b.flat) > 0 || cap(b.flat) > 0 != (tt.keep && tt.flat > 0) || !b.written() {
+		if len(b.flat) > 0 || cap(b.flat) > 0 != (tt.keep && tt.cap > 0) || !b.written() {
 			t.Errorf("%d bytes: got a buffer of %d, written %v, want it kept %v", tt.flat, cap(b.flat), b.written(), tt.keep)
 		}
 		m.Free()

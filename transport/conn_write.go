@@ -21,7 +21,7 @@ const (
 	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
 	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch
 	overlap     = 16        // how many ends of calls are written with others' after streams have overlapped
-	keptBuffer  = 96 << 10  // bytes of a write buffer that is worth keeping: a turn, and what append sets aside beyond it
+	keptBuffer  = 96 << 10  // bytes of a write buffer that is kept however little of it is used: a turn, and what append sets aside beyond it
 	backlogSize = 64 << 10  // bytes caused by the peer that may wait before the read goroutine waits too
 )
 
@@ -252,7 +252,7 @@ func (c *conn) flushLocked() {
 	c.mu.Lock()
 	if n < len(b) {
 		d.buf = append(b[n:], d.buf...)
-	} else {
+	} else if cap(b) <= keptBuffer {
 		d.spare = b[:0]
 	}
 	d.writer = before
