@@ -7,18 +7,25 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	pb "google.golang.org/grpc/internal/testkit/stubs/grpc162"
 )
 
-// exhaust opens files until no more than spare descriptors are left, and returns how to undo it.
-func exhaust(t *testing.T, spare int) (undo func()) {
+// A hoard is files that take up descriptors, of which the process may have few.
+type hoard struct {
+	t      *testing.T
+	before syscall.Rlimit
+	files  []*os.File
+}
+
+func newHoard(t *testing.T) *hoard {
 	t.Helper()
-	var before syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+	h := &hoard{t: t}
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &h.before); err != nil {
 		t.Skip(err)
 	}
-	few, open := before, descriptors()
+	few, open := h.before, descriptors()
 	if open < 0 {
 		t.Skip("the system does not say how many files are open")
 	}
@@ -26,43 +33,59 @@ func exhaust(t *testing.T, spare int) (undo func()) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few); err != nil {
 		t.Skip(err)
 	}
-	var files []*os.File
-	undo = func() {
-		for _, f := range files {
-			f.Close()
-		}
-		files = nil
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(undo)
+	t.Cleanup(h.undo)
+	return h
+}
+
+// exhaust opens files until there is one descriptor left.
+func (h *hoard) exhaust() {
+	h.t.Helper()
 	for {
 		f, err := os.Open(os.DevNull)
 		if errors.Is(err, syscall.EMFILE) {
 			break
 		}
 		if err != nil {
-			t.Fatal(err)
+			h.t.Fatal(err)
 		}
-		files = append(files, f)
+		h.files = append(h.files, f)
 	}
-	for _, f := range files[:spare] {
+	if n := len(h.files); n > 0 {
+		h.files[n-1].Close()
+		h.files = h.files[:n-1]
+	}
+}
+
+func (h *hoard) undo() {
+	for _, f := range h.files {
 		f.Close()
 	}
-	files = files[spare:]
-	return undo
+	h.files = nil
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &h.before); err != nil {
+		h.t.Error(err)
+	}
 }
 
 // out-of-descriptors: connections wait until there are some, and those that are there live.
 func TestServerOutlivesALackOfDescriptors(t *testing.T) {
 	s := newTarget(t)
 	refused := theLog.watch(t, "Accept error")
-	undo := exhaust(t, 1)
-	p := dial(t, s.addr) // takes the last one
-	wantLine(t, refused)
+	h := newHoard(t)
+	var p *peer
+	for seen, tries := false, 0; !seen; tries++ {
+		if tries == 20 {
+			t.Fatal("the line was not logged")
+		}
+		h.exhaust()
+		p = dial(t, s.addr) // takes the last one
+		select {
+		case <-refused:
+			seen = true
+		case <-time.After(time.Second): // connections of earlier tests have ended meanwhile, and left their descriptors
+		}
+	}
 	s.call()
-	undo()
+	h.undo()
 	p.open(1, unary)
 	p.data(1, true, message(&pb.Request{}))
 	p.wantStatus(1, "0")
