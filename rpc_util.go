@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/internal/bufpool"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/transport"
@@ -157,10 +158,12 @@ func (d *decoder) decode(m transport.InMessage, v any) (sizes, error) {
 		return n, d.refused
 	}
 	if m.Flag != 0 {
-		var err error
-		if payload, err = d.decompress(m); err != nil {
+		buf, err := d.decompress(m)
+		if err != nil {
 			return n, err
 		}
+		defer buf.Free()
+		payload = buf.ReadOnlyData()
 		n.plain = len(payload)
 	}
 	if err := d.codec.unmarshal(payload, v, d.pool); err != nil {
@@ -169,8 +172,8 @@ func (d *decoder) decode(m transport.InMessage, v any) (sizes, error) {
 	return n, nil
 }
 
-// decompress returns the payload of a message whose flag is not 0.
-func (d *decoder) decompress(m transport.InMessage) ([]byte, error) {
+// decompress returns the payload of a message whose flag is not 0. It is to be freed.
+func (d *decoder) decompress(m transport.InMessage) (mem.Buffer, error) {
 	switch {
 	case m.Flag != 1:
 		return nil, status.Errorf(codes.Internal, "grpc: received unexpected payload format %d", m.Flag)
@@ -185,20 +188,21 @@ func (d *decoder) decompress(m transport.InMessage) ([]byte, error) {
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())
 	}
-	if len(b) > d.limit {
+	if b.Len() > d.limit {
+		b.Free()
 		return nil, status.Errorf(codes.ResourceExhausted, "grpc: received message after decompression larger than max %d", d.limit)
 	}
 	return b, nil
 }
 
 // inflate decompresses, but no more than one byte beyond the limit where it can be helped.
-func (d *decoder) inflate(p []byte) ([]byte, error) {
+func (d *decoder) inflate(p []byte) (mem.Buffer, error) {
 	if d.comp.undo != nil {
 		b, err := doLimited(d.comp.undo, p, d.limit)
 		if err != nil {
 			return nil, fmt.Errorf("grpc: failed to decompress the received message: %w", err)
 		}
-		return b, nil
+		return mem.SliceBuffer(b), nil
 	}
 	r, err := d.comp.now.Decompress(bytes.NewReader(p))
 	if err != nil {
@@ -207,11 +211,36 @@ func (d *decoder) inflate(p []byte) ([]byte, error) {
 	if c, ok := r.(io.Closer); ok {
 		defer c.Close()
 	}
-	b, err := io.ReadAll(upTo(r, d.limit))
+	b, err := readAll(upTo(r, d.limit), min(4*len(p), d.limit), d.pool)
 	if err != nil {
 		return nil, fmt.Errorf("grpc: failed to read decompressed data: %w", err)
 	}
 	return b, nil
+}
+
+// leastRead is how many bytes of memory readAll begins with at least: so many that they go back to their pool.
+const leastRead = 2 << 10
+
+// readAll reads r to its end, which may be near size, into memory of the pool.
+func readAll(r io.Reader, size int, pool mem.BufferPool) (mem.Buffer, error) {
+	buf := bufpool.GetDirty(pool, max(size, leastRead))
+	for n := 0; ; {
+		if n == len(*buf) {
+			more := bufpool.GetDirty(pool, 2*n)
+			copy(*more, *buf)
+			pool.Put(buf)
+			buf = more
+		}
+		got, err := r.Read((*buf)[n:])
+		switch n += got; {
+		case err == io.EOF:
+			*buf = (*buf)[:n]
+			return mem.NewBuffer(buf, pool), nil
+		case err != nil:
+			pool.Put(buf)
+			return nil, err
+		}
+	}
 }
 
 // upTo reads no further than one byte beyond the limit, which shows that there is too much.

@@ -12,6 +12,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -242,7 +243,7 @@ func TestDecodeReportsWhatTheCodecSays(t *testing.T) {
 
 func TestDecompressionReaderIsClosed(t *testing.T) {
 	closed := false
-	d := decoder{codec: codecV1{new(stringCodec)}, encoding: "m", comp: &compression{now: marking{closed: &closed}}, limit: 10}
+	d := decoder{codec: codecV1{new(stringCodec)}, encoding: "m", comp: &compression{now: marking{closed: &closed}}, limit: 10, pool: mem.DefaultBufferPool()}
 	_, err := d.decode(transport.InMessage{Flag: 1, Payload: []byte("<a>")}, new(string))
 	must(t, err)
 	wantEqual(t, "closed", closed, true)
@@ -278,5 +279,49 @@ func TestErrorsWithAStatusAndTheEndStayAsTheyAre(t *testing.T) {
 func TestSplitEncodings(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{{"", `[""]`}, {"gzip", `["gzip"]`}, {"gzip, snappy ,x", `["gzip" "snappy" "x"]`}} {
 		wantEqual(t, tt.in, fmt.Sprintf("%q", splitEncodings(tt.in)), tt.want)
+	}
+}
+
+// A countedPool counts the buffers that are out.
+type countedPool struct {
+	mem.BufferPool
+	out int
+}
+
+func (p *countedPool) Get(n int) *[]byte {
+	p.out++
+	return p.BufferPool.Get(n)
+}
+
+func (p *countedPool) Put(b *[]byte) {
+	p.out--
+	p.BufferPool.Put(b)
+}
+
+func TestReadAllTakesNoMoreThanItGivesBack(t *testing.T) {
+	for _, size := range []int{0, 1, leastRead - 1, leastRead, leastRead + 1, 5000, 100_000} {
+		for _, hint := range []int{0, size - 1, size, size + 1, 4 * size} {
+			for _, fail := range []error{nil, errors.New("failed for the test")} {
+				pool := &countedPool{BufferPool: mem.DefaultBufferPool()}
+				data := bytes.Repeat([]byte("data"), size/4+1)[:size]
+				r := io.MultiReader(iotest.OneByteReader(bytes.NewReader(data[:size/100])), bytes.NewReader(data[size/100:]))
+				if fail != nil {
+					r = io.MultiReader(r, iotest.ErrReader(fail))
+				}
+				b, err := readAll(r, hint, pool)
+				if err != fail {
+					t.Fatalf("%d bytes, hint %d: got %v, want %v", size, hint, err, fail)
+				}
+				if err == nil {
+					if !bytes.Equal(b.ReadOnlyData(), data) {
+						t.Errorf("%d bytes, hint %d: got %d others", size, hint, b.Len())
+					}
+					b.Free()
+				}
+				if pool.out != 0 {
+					t.Errorf("%d bytes, hint %d, %v: %d buffers did not come back", size, hint, fail, pool.out)
+				}
+			}
+		}
 	}
 }
