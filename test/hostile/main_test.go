@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/grpclog"
 	"google.golang.org/grpc/internal/testkit"
@@ -54,14 +53,4 @@ func (w *logWatch) watch(t *testing.T, text string) <-chan string {
 		delete(w.want, text)
 	})
 	return seen
-}
-
-// wantLine waits for a line.
-func wantLine(t *testing.T, seen <-chan string) {
-	t.Helper()
-	select {
-	case <-seen:
-	case <-time.After(patience):
-		t.Fatal("the line was not logged")
-	}
 }
