@@ -5,6 +5,7 @@ package grpc
 
 import (
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/stats"
@@ -15,8 +16,7 @@ import (
 
 // HandleStream implements transport.Handler. It is called by the goroutine that reads the connection.
 func (c *serverConn) HandleStream(st *transport.ServerStream) {
-	ss := &serverStream{s: c.s, st: st, ctx: st.Context()}
-	st.SetCall(ss)
+	ss := newServerStream(c.s, st)
 	if h := c.s.opts.tap; h != nil {
 		ctx, err := h(ss.ctx, &tap.Info{FullMethodName: st.Method(), Header: st.Metadata().Copy()})
 		if err != nil {
@@ -28,6 +28,10 @@ func (c *serverConn) HandleStream(st *transport.ServerStream) {
 	c.s.handlers.Add(1)
 	if !st.Complete() && ss.needsRequest() {
 		st.AwaitRequest() // calls Begin
+		return
+	}
+	if st.MayBePutOff() && ss.m.isQuick() {
+		c.turn.add(ss)
 		return
 	}
 	c.s.workers.run(ss)
@@ -47,7 +51,7 @@ func (ss *serverStream) refuse(st *status.Status) {
 	ss.st.Done()
 }
 
-// handle handles the RPC. It is run by a worker, or, if the RPC is over, by whoever has ended it.
+// handle handles the RPC. It is run by a worker, by the read goroutine if the handler is quick, or, if the RPC is over, by whoever has ended it.
 func (ss *serverStream) handle() {
 	defer ss.s.handlers.Done()
 	defer ss.st.Done()
@@ -55,7 +59,7 @@ func (ss *serverStream) handle() {
 		ss.label()
 		defer unlabel()
 	}
-	m := ss.s.methods[ss.st.Method()]
+	m := ss.m
 	if m == nil {
 		m = ss.s.unknownMethod(ss.st.Method())
 	}
@@ -75,7 +79,7 @@ func (ss *serverStream) run(m *method) (*transport.OutMessage, error) {
 	case m == nil:
 		return nil, ss.s.noMethod(ss.st.Method())
 	case m.unary != nil:
-		return ss.handleUnary(m)
+		return ss.handleMeasured(m)
 	default:
 		return nil, ss.handleStream(m)
 	}
@@ -149,9 +153,20 @@ func (ss *serverStream) handleUnary(m *method) (*transport.OutMessage, error) {
 		return nil, err
 	}
 	if ss.obs != nil {
-		ss.reply, ss.replySize = v, n
+		ss.obs.reply, ss.obs.replySize = v, n
 	}
 	return reply, nil
+}
+
+// handleMeasured is handleUnary, and notes how long that took if nothing but the handler can have taken the time.
+func (ss *serverStream) handleMeasured(m *method) (*transport.OutMessage, error) {
+	if !ss.st.Complete() {
+		return ss.handleUnary(m)
+	}
+	begun := time.Now()
+	reply, err := ss.handleUnary(m)
+	m.credit.note(time.Since(begun), ss.inTurn)
+	return reply, err
 }
 
 // handleStream handles a streaming RPC.
@@ -190,8 +205,8 @@ func (ss *serverStream) finish(reply *transport.OutMessage, err error) {
 	}
 	if reply != nil {
 		ss.tellHeader()
-		ss.obs.outPayload(ss.reply, ss.replySize)
-		ss.reply = nil // the stream lasts until the client has taken it
+		ss.obs.outPayload(ss.obs.reply, ss.obs.replySize)
+		ss.obs.reply = nil // the stream lasts until the client has taken it
 	}
 	if sent == nil {
 		ss.obs.outTrailer(ss.st.Trailer())

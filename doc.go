@@ -5,8 +5,8 @@
 //	call.go                    server.go          listeners, connections, the ways to stop
 //	client_stream.go           dispatch.go        route, interceptors, handler, status
 //	  retry.go, hedge.go       server_stream.go   the call as its handler sees it
-//	  attempt.go               workers.go         the goroutines that handlers run on
-//	    picker.go
+//	  attempt.go               workers.go         the goroutines that handlers run on, but for quick ones:
+//	    picker.go              turn.go            these run on the goroutine that reads their connection
 //	      subchannel.go
 //	      connection.go
 //	--------------------- transport ---------------------

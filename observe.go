@@ -21,6 +21,10 @@ type observer struct {
 	handlers []stats.Handler
 	client   bool
 	begun    time.Time
+
+	// Of the goroutine that handles a unary RPC: its reply, from when it is encoded until it is sent.
+	reply     any
+	replySize sizes
 }
 
 // newObserver begins to watch an RPC. It returns nil if nobody does.

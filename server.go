@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"reflect"
+	"runtime"
 	"sync"
 	"time"
 
@@ -75,6 +76,7 @@ type Server struct {
 	opts         serverOptions
 	defaultCodec messageCodec
 	workers      workers
+	watch        turnWatch
 	draining     context.Context // ends when the server is told to stop, in whatever way
 	drain        context.CancelFunc
 
@@ -102,6 +104,7 @@ type method struct {
 	impl   any
 	unary  MethodHandler
 	stream *StreamDesc
+	credit credit // of the handlers of a unary method
 }
 
 // NewServer returns a server without services, which does not serve yet.
@@ -117,6 +120,7 @@ func NewServer(opt ...ServerOption) *Server {
 	}
 	s.opts.finish()
 	s.workers.keep = int(s.opts.workers)
+	s.watch.init(runtime.GOMAXPROCS(0))
 	s.defaultCodec, _ = codecForSubtype("") // which is linked
 	return s
 }
@@ -226,11 +230,12 @@ func (s *Server) acceptAll(lis net.Listener) error {
 	}
 }
 
-// A serverConn is a connection of a server. It is immutable but for what t guards itself, and closed.
+// A serverConn is a connection of a server. It is immutable but for what t guards itself, turn, and closed.
 type serverConn struct {
 	s      *Server
 	t      *transport.Server
 	watch  connWatch
+	turn   turn
 	closed bool // guarded by s.mu
 }
 
@@ -281,6 +286,7 @@ func (s *Server) setUp(nc net.Conn) (*serverConn, error) {
 		return nil, err
 	}
 	c := &serverConn{s: s}
+	c.turn.place = s.watch.place()
 	c.watch.begin(context.Background(), s.opts.statsHandlers, false, secured.RemoteAddr(), secured.LocalAddr())
 	c.t, err = transport.NewServer(secured, transport.ServerOptions{
 		ConnOptions: s.opts.conn, MaxConcurrentStreams: s.opts.maxConcurrentStreams, HeaderTableSize: s.opts.headerTableSize,

@@ -7,7 +7,7 @@ import "google.golang.org/grpc/encoding"
 // needsRequest reports whether the handler of the RPC, and whatever is around it, can do nothing before the request comes. A path without
 // a method and an encoding that is not known are answered at once; the handler of unknown methods may speak first.
 func (ss *serverStream) needsRequest() bool {
-	m := ss.s.methods[ss.st.Method()]
+	m := ss.m
 	return m != nil && (m.unary != nil || !m.stream.ClientStreams) && ss.s.opts.decompresses(ss.st.RecvCompress())
 }
 

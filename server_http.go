@@ -84,8 +84,7 @@ type httpConn struct {
 
 // HandleStream implements transport.Handler.
 func (c *httpConn) HandleStream(st *transport.ServerStream) {
-	ss := &serverStream{s: c.s, st: st, ctx: st.Context()}
-	st.SetCall(ss)
+	ss := newServerStream(c.s, st)
 	c.s.handlers.Add(1)
 	c.s.workers.run(ss)
 }

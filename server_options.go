@@ -198,8 +198,10 @@ func UnknownServiceHandler(streamHandler StreamHandler) ServerOption {
 }
 
 // NumStreamWorkers returns an option that sets how many goroutines are kept to handle calls. Each handles one call after the other; calls
-// beyond their number get goroutines of their own, of which up to 1024 are kept until they were idle for some seconds. By default, or with 0,
-// none are kept for good.
+// beyond their number get goroutines of their own, of which up to 1024 are kept until they were idle for some seconds. Unary calls whose
+// handlers use to return within microseconds need none: the goroutine that reads their connection handles them. Should one take
+// long all the same, other calls of the connection may have to wait for 5 to 10 ms, until another goroutine reads on. By default, or with
+// 0, none are kept for good.
 //
 // Experimental: the function may change.
 func NumStreamWorkers(numServerWorkers uint32) ServerOption {

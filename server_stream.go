@@ -20,6 +20,7 @@ import (
 // A serverStream is one RPC. It implements ServerStream for handlers of streams; unary RPCs use the same methods from outside.
 type serverStream struct {
 	s    *Server
+	m    *method // nil if the path leads to none
 	st   *transport.ServerStream
 	ctx  context.Context
 	obs  *observer
@@ -32,10 +33,16 @@ type serverStream struct {
 	oneRequest bool         // the RPC's client sends one message
 	got        bool         // of the receiving goroutine: a message was received
 	begun      bool         // the observer was told that the RPC begins
+	inTurn     bool         // the read goroutine of the connection handles the RPC
 	over       bool         // the RPC was over before its message came
 	toldHeader atomic.Bool  // the observer knows of the headers
-	reply      any          // of a unary RPC, once it is encoded
-	replySize  sizes
+}
+
+// newServerStream makes the RPC of a stream.
+func newServerStream(s *Server, st *transport.ServerStream) *serverStream {
+	ss := &serverStream{s: s, m: s.methods[st.Method()], st: st, ctx: st.Context()}
+	st.SetCall(ss)
+	return ss
 }
 
 // Value answers for the RPC in its context.

@@ -360,6 +360,9 @@ func (t *Client) ping(bool, bool) error { return nil }
 // pingAck implements role.
 func (t *Client) pingAck([8]byte) {}
 
+// turnEnds implements role: there is nothing to put off.
+func (t *Client) turnEnds(bool) bool { return true }
+
 // removedLocked implements role.
 func (t *Client) removedLocked(*stream) { t.waiters.wake(t.maxStreams - int64(len(t.streams))) }
 

@@ -47,6 +47,8 @@ type role interface {
 	// before, and whether there is no stream.
 	ping(spoke, idle bool) error
 	pingAck(data [8]byte)
+	// turnEnds says that a turn is over. It reports whether the goroutine is to read on.
+	turnEnds(over bool) bool
 	// removedLocked says that a stream was taken out of the table.
 	removedLocked(s *stream)
 	// tickLocked does what has to be done now, and says when it wants to be called again, or why the connection has to end.

@@ -36,6 +36,7 @@ type readSide struct {
 	crowded bool // sendSide was crowded when a stream was opened
 	empty   int  // DATA frames in a row that brought nothing
 	settled bool // whether the peer's first SETTINGS have arrived
+	turn    int  // calls that were handed over since the last turn ended, and may have been put off
 }
 
 func (r *readSide) init(src frame.Source, o ConnOptions) {
@@ -44,8 +45,15 @@ func (r *readSide) init(src frame.Source, o ConnOptions) {
 	r.window = inWindow{size: o.ConnWindow, open: o.ConnWindow}
 }
 
-// readLoop is the read goroutine. It ends with the connection.
-func (c *conn) readLoop() { c.endReading(c.readFrames()) }
+// readLoop is the read goroutine. It ends with the connection, or when another one has taken its place.
+func (c *conn) readLoop() {
+	if err := c.readFrames(); err != errRelieved {
+		c.endReading(err)
+	}
+}
+
+// errRelieved says that another goroutine reads the connection now.
+var errRelieved = errors.New("transport: another goroutine reads")
 
 // endReading ends the connection, because of err, and the use that the read goroutine has for it.
 func (c *conn) endReading(err error) {
@@ -59,6 +67,7 @@ func (c *conn) endReading(err error) {
 	default:
 		c.close(c.role.readError(err), frame.NoError, "", false)
 	}
+	c.endTurn(true)
 	// Bytes that nobody reads would make the system reset the connection and throw away what was written last. This ends at the
 	// latest when the timer of close does.
 	_ = c.nc.SetReadDeadline(time.Time{})
@@ -69,6 +78,9 @@ func (c *conn) endReading(err error) {
 // readFrames reads until an error: one of the connection, or a *frame.Error that is the peer's fault.
 func (c *conn) readFrames() error {
 	for {
+		if c.turnIsOver() && !c.endTurn(false) {
+			return errRelieved
+		}
 		if err := c.pace(); err != nil {
 			return err
 		}

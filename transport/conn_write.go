@@ -238,7 +238,7 @@ func (c *conn) flushLocked() {
 		c.unlock()
 		return
 	}
-	if d.writer == writerRunning || c.direct == nil || !d.ready.empty() || len(d.buf) > smallBatch || d.broken || c.state == connClosed {
+	if d.writer == writerRunning || c.direct == nil || !d.ready.empty() || len(d.buf) == 0 || len(d.buf) > smallBatch || d.broken || c.state == connClosed {
 		c.unlock()
 		return
 	}

@@ -44,8 +44,9 @@ type Server struct {
 	conn
 	o       ServerOptions
 	handler Handler
-	topID   uint32     // the last stream that the client has opened; of the read goroutine
-	pings   pingPolicy // of the read goroutine
+	turns   TurnHandler // handler, if calls may be put off; else nil
+	topID   uint32      // the last stream that the client has opened; of the read goroutine
+	pings   pingPolicy  // of the read goroutine
 
 	// Guarded by conn.mu.
 	lastID   uint32    // the last stream that this side may have acted on
@@ -81,6 +82,9 @@ func NewServer(nc net.Conn, o ServerOptions, handler Handler) (*Server, error) {
 	o.setDefaults()
 	t := &Server{o: o, handler: handler}
 	t.init(nc, t, o.ConnOptions)
+	if t.socket != nil { // where there is none, in tests, time may not pass that would show that a handler blocks
+		t.turns, _ = handler.(TurnHandler)
+	}
 	t.setKeepalive(serverKeepalive(o.Keepalive))
 	t.pings.init(o.Enforcement)
 	t.lifetime.init(o.Keepalive, rand.Float64())
@@ -127,7 +131,7 @@ func (t *Server) readPreface() error {
 	return t.handle(h)
 }
 
-// Serve reads the connection until it ends. It is the read goroutine.
+// Serve reads the connection until it ends, or until TurnEnds returns false. It is the read goroutine.
 func (t *Server) Serve() { t.readLoop() }
 
 // Done is closed when the connection is closed and nothing of it is left.
@@ -266,7 +270,9 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		return err
 	}
 	if now {
-		s.whole = t.read.last == nil // by peerEnded
+		if s.whole = t.read.last == nil; s.MayBePutOff() { // by peerEnded
+			t.read.turn++
+		}
 		t.handler.HandleStream(s)
 	}
 	return nil

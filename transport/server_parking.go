@@ -72,7 +72,7 @@ func (s *ServerStream) Done() {
 // takes the next.
 func (t *Server) handlerReturned(s *ServerStream) {
 	t.mu.Lock()
-	defer t.unlock()
+	defer t.unlockFor(s)
 	t.running--
 	s.handled = false
 	t.letGoLocked(s)

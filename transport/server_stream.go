@@ -33,6 +33,7 @@ type ServerStream struct {
 	held    int  // bytes that count for Server.held
 	handled bool // guarded by conn.mu: the handler has the stream and has not returned
 	whole   bool // see Complete
+	later   bool // of who calls Finish: see FlushLater
 	ctx     serverContext
 	call    Call // nil if the package above has set none
 
@@ -314,7 +315,11 @@ func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
 	if !done {
 		c.endWithLocked(&s.stream, t)
 	}
-	c.flushLocked()
+	if s.later {
+		c.mu.Unlock()
+	} else {
+		c.flushLocked()
+	}
 	if last != nil {
 		last.Free()
 	}

@@ -108,12 +108,24 @@ func (r *Reader) Next() (Header, error) {
 
 // NextIsBuffered reports whether the whole next frame is in the buffer and belongs to the stream id.
 func (r *Reader) NextIsBuffered(id uint32) bool {
+	h, ok := r.peek()
+	return ok && h.StreamID == id
+}
+
+// NextIsWhole reports whether all of the next frame is buffered.
+func (r *Reader) NextIsWhole() bool {
+	_, ok := r.peek()
+	return ok
+}
+
+// peek returns the header of the next frame if all of it is buffered.
+func (r *Reader) peek() (Header, bool) {
 	at := r.r + r.left
 	if r.w-at < HeaderLen {
-		return false
+		return Header{}, false
 	}
 	h := parseHeader((*r.buf)[at:r.w])
-	return h.StreamID == id && r.w-at >= HeaderLen+h.Length
+	return h, r.w-at >= HeaderLen+h.Length
 }
 
 // BufferedLen returns how many bytes are buffered of this and the following frames.
