@@ -2,18 +2,15 @@
 
 package grpc
 
-import "google.golang.org/grpc/encoding"
-
 // needsRequest reports whether the handler of the RPC, and whatever is around it, can do nothing before the request comes. A path without
 // a method and an encoding that is not known are answered at once; the handler of unknown methods may speak first.
 func (ss *serverStream) needsRequest() bool {
 	m := ss.m
-	return m != nil && (m.unary != nil || !m.stream.ClientStreams) && ss.s.opts.decompresses(ss.st.RecvCompress())
-}
-
-// decompresses reports whether the server knows how messages are compressed whose grpc-encoding is name.
-func (o *serverOptions) decompresses(name string) bool {
-	return name == "" || name == encoding.Identity || o.decompressor != nil && o.decompressor.Type() == name || encoding.GetCompressor(name) != nil
+	if m == nil || m.unary == nil && m.stream.ClientStreams {
+		return false
+	}
+	_, known := ss.s.opts.compressionOf(ss.st.RecvCompress())
+	return known
 }
 
 // Begin implements transport.Call. An RPC that is over has no handler: only those who watch it hear of it.

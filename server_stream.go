@@ -63,21 +63,14 @@ func (ss *serverStream) begin() error {
 		ss.codec = ss.s.codecOf(ss.st.ContentSubtype())
 	}
 	name := ss.st.RecvCompress()
-	compressed := name != "" && name != encoding.Identity
-	switch {
-	case o.decompressor != nil && o.decompressor.Type() == name:
-		ss.inflate = &compression{name: name, undo: o.decompressor}
-	case compressed:
-		c := encoding.GetCompressor(name)
-		if c == nil {
-			return status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", name)
-		}
-		ss.inflate = &compression{name: name, now: c}
+	var known bool
+	if ss.inflate, known = o.compressionOf(name); !known {
+		return status.Errorf(codes.Unimplemented, "grpc: Decompressor is not installed for grpc-encoding %q", name)
 	}
 	switch {
 	case o.compressor != nil:
 		ss.comp = &compression{name: o.compressor.Type(), then: o.compressor}
-	case compressed: // the client understands what it uses itself
+	case isCompressed(name): // the client understands what it uses itself
 		if c := encoding.GetCompressor(name); c != nil {
 			ss.comp = &compression{name: name, now: c}
 		}
@@ -86,6 +79,21 @@ func (ss *serverStream) begin() error {
 		_ = ss.st.SetSendCompress(ss.comp.name) // nothing was sent
 	}
 	return nil
+}
+
+// isCompressed reports whether a grpc-encoding stands for compression.
+func isCompressed(name string) bool { return name != "" && name != encoding.Identity }
+
+// compressionOf returns how messages are compressed whose grpc-encoding is name, nil if they are not, and whether the server knows.
+func (o *serverOptions) compressionOf(name string) (c *compression, known bool) {
+	if o.decompressor != nil && o.decompressor.Type() == name {
+		return &compression{name: name, undo: o.decompressor}, true
+	}
+	if !isCompressed(name) {
+		return nil, true
+	}
+	now := encoding.GetCompressor(name)
+	return &compression{name: name, now: now}, now != nil
 }
 
 // codecOf returns the codec of a content-subtype. One that is not known gets the codec for protocol buffers.
