@@ -187,8 +187,13 @@ func TestCloseOfAFullSocket(t *testing.T) {
 			p := newSlowPair(t, secured, 4<<10, time.Hour)
 			s := p.stream(t)
 			start := time.Now()
+			last, same := 0, 0
 			for range time.Tick(time.Millisecond) {
-				if unsentBytes(p.server.socket) > 0 { // of a write of much more
+				n := unsentBytes(p.server.socket)
+				if same++; n == 0 || n != last {
+					last, same = n, 0
+				}
+				if same == 50 { // what is on its way does not stay that long: the socket is full
 					break
 				}
 				if took := time.Since(start); took > 10*time.Second {
