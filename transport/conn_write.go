@@ -271,7 +271,7 @@ func (d *sendSide) takeBuffer(next []byte) []byte {
 		d.spoke = true
 	}
 	d.buf, d.lastData = next, dataFrame{}
-	d.peerBytes, d.unread.opened = 0, 0
+	d.peerBytes, d.unread.begun = 0, 0
 	if d.room != nil {
 		close(d.room)
 		d.room = nil

@@ -258,7 +258,7 @@ func (t *Server) accept(id uint32, h *head, tooLarge, end bool) error {
 		return nil
 	}
 	t.held += s.held
-	t.send.unread.opened++
+	t.send.unread.begun++
 	now := t.beginLocked(s)
 	t.addLocked(&s.stream)
 	t.unlock()

@@ -83,14 +83,14 @@ func (s *ServerStream) endedEarly() {
 
 // unread counts what was not written, and what may come to that.
 type unread struct {
-	opened  int // streams that were opened since sendSide.buf was taken last
+	begun   int // streams that were opened since sendSide.buf was taken last
 	streams int // streams whose ends wait for what they have queued
 	bytes   int // that those have queued
 }
 
 // crowded reports whether so much waits that the server shall not begin more.
 func (d *sendSide) crowded() bool {
-	return d.unread.opened > maxAhead || d.unread.bytes+len(d.buf) > maxUnreadBytes
+	return d.unread.begun > maxAhead || d.unread.bytes+len(d.buf) > maxUnreadBytes
 }
 
 // refusalLocked returns the code to refuse a new stream with, NoError if it may be opened.
