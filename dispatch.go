@@ -158,14 +158,14 @@ func (ss *serverStream) handleUnary(m *method) (*transport.OutMessage, error) {
 	return reply, nil
 }
 
-// handleMeasured is handleUnary, and notes how long that took if nothing but the handler can have taken the time.
+// handleMeasured is handleUnary, and notes how long that took if nothing but the handler can have taken the time, and nobody else measures.
 func (ss *serverStream) handleMeasured(m *method) (*transport.OutMessage, error) {
-	if !ss.st.Complete() {
+	if ss.inTurn || !ss.st.Complete() {
 		return ss.handleUnary(m)
 	}
 	begun := time.Now()
 	reply, err := ss.handleUnary(m)
-	m.credit.note(time.Since(begun), ss.inTurn)
+	m.credit.note(time.Since(begun), false)
 	return reply, err
 }
 

@@ -245,19 +245,26 @@ func (s *Server) handleRaw(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	defer s.handlers.Done()
 	c, err := s.setUp(nc)
-	switch {
-	case err == nil:
-		c.t.Serve()
-	case errors.Is(err, credentials.ErrConnDispatched): // somebody else has it now
-	default:
+	if err == nil {
+		c.read()
+		return
+	}
+	if !errors.Is(err, credentials.ErrConnDispatched) { // else somebody else has it now
 		nc.Close()
 	}
 	s.mu.Lock()
 	delete(s.raw, nc)
 	s.changed.Broadcast()
 	s.mu.Unlock()
+	s.handlers.Done()
+}
+
+// read reads the connection until it ends, or until another goroutine does so, on which it will count as this one has.
+func (c *serverConn) read() {
+	if c.t.Serve() {
+		c.s.handlers.Done()
+	}
 }
 
 // addRaw enters a connection that is being set up, and its goroutine. It returns false if the server waits for no more connections.

@@ -53,10 +53,11 @@ func (m *method) isQuick() bool { return m != nil && m.credit.n.Load() >= enough
 // A turn is the RPCs that a connection has brought at once and that its read goroutine is to handle. All but step belongs to that goroutine;
 // while step is odd, to who makes it even.
 type turn struct {
-	place       int           // in the watch
+	place       uint32        // in the watch
 	first, last *serverStream // linked by serverStream.next
 	n           int           // how many
 	running     *serverStream // whose handler was run last
+	now         time.Time     // when that returned
 	step        atomic.Uint64 // odd while a handler runs; no handler has the step of another one
 }
 
@@ -93,15 +94,18 @@ func (c *serverConn) TurnEnds(over bool) (readOn bool) {
 	if c.s.watch.alone(c) {
 		together = max(1, min(t.n/flushes, maxFlush))
 	}
-	begun := time.Now()
-	for t.n > 0 {
-		for range min(together, t.n) {
-			if !c.handleNext() {
-				return false
-			}
+	end := time.Now().Add(turnTime)
+	for waiting := 0; t.n > 0; {
+		if !c.handleNext() {
+			return false
 		}
-		c.t.Flush()
-		if time.Since(begun) > turnTime {
+		waiting++
+		goOn := t.now.Before(end) && t.running.m.isQuick()
+		if waiting == together || t.n == 0 || !goOn {
+			c.t.Flush()
+			waiting = 0
+		}
+		if !goOn {
 			c.leaveToWorkers()
 		}
 	}
@@ -110,7 +114,7 @@ func (c *serverConn) TurnEnds(over bool) (readOn bool) {
 	return true
 }
 
-// handleNext handles the next RPC of the turn. It returns false if meanwhile somebody else has begun to read.
+// handleNext handles the next RPC of the turn. It returns false if meanwhile another goroutine has begun to read.
 func (c *serverConn) handleNext() (readOn bool) {
 	t := &c.turn
 	ss := t.take()
@@ -118,13 +122,16 @@ func (c *serverConn) handleNext() (readOn bool) {
 	ss.st.FlushLater()
 	t.running = ss
 	step := t.step.Add(1)
+	begun := time.Now()
 	returned := false
 	defer func() {
-		readOn = t.step.CompareAndSwap(step, step+1)
-		switch {
-		case !readOn:
-			c.t.Flush() // late
-		case !returned: // but ended by runtime.Goexit
+		now := time.Now()
+		ss.m.credit.note(now.Sub(begun), true)
+		if readOn = t.step.CompareAndSwap(step, step+1); !readOn {
+			return
+		}
+		t.now = now
+		if !returned { // but ended by runtime.Goexit
 			c.relieve()
 		}
 	}()
@@ -142,14 +149,13 @@ func (c *serverConn) leaveToWorkers() {
 
 // relieve has another goroutine read the connection, and workers handle the rest of the turn. It is called by who has made step even.
 func (c *serverConn) relieve() {
-	c.leaveToWorkers()
-	c.turn.running = nil
-	c.s.watch.leave(c)
-	c.t.Flush()
-	c.s.handlers.Add(1)
 	go func() { // owned by the server; is the read goroutine of the connection from now on and ends with it
-		defer c.s.handlers.Done()
-		c.t.Serve()
+		c.leaveToWorkers()
+		late := c.turn.running
+		c.turn.running = nil
+		c.s.watch.leave(c)
+		late.st.FlushNow()
+		c.read()
 	}()
 }
 

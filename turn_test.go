@@ -20,6 +20,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 )
 
@@ -209,6 +211,74 @@ func TestNobodyWaitsForAHandlerThatBlocks(t *testing.T) {
 	wantEqual(t, "the next reader blocks", <-blocked, true)
 	close(release)
 	c.wantEnds(1, 9)
+}
+
+func TestCallFailsWhenItsReaderWasRelieved(t *testing.T) {
+	relieved, release := make(chan struct{}), make(chan struct{})
+	srv := quickServer(func(ctx context.Context, req string) (string, error) {
+		if req == "fail" {
+			<-relieved
+			_ = SendHeader(ctx, metadata.MD{"no\nname": {""}}) // which ends the call
+			<-release
+		}
+		return req, nil
+	})
+	defer close(release)
+	c := newTurnClient(t, serveSocket(t, srv))
+	c.call(1, "fail")
+	c.call(3, "")
+	c.flush()
+	c.wantEnds(3)
+	close(relieved)
+	c.wantEnds(1)
+}
+
+// endingSlowly is a stats handler that takes time when calls end.
+type endingSlowly struct{ stats.Handler }
+
+func (endingSlowly) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context   { return ctx }
+func (endingSlowly) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+func (endingSlowly) HandleConn(context.Context, stats.ConnStats)                       {}
+func (endingSlowly) HandleRPC(_ context.Context, e stats.RPCStats) {
+	if _, ok := e.(*stats.End); ok {
+		<-time.After(time.Millisecond)
+	}
+}
+
+func TestTurnsEndWithASlowCall(t *testing.T) {
+	recovers := RecoverPanics(func(context.Context, string, any, []byte) error { return errors.New("panic") })
+	for _, tt := range []struct {
+		name string
+		end  func()
+		opts []ServerOption
+	}{
+		{"a handler", func() { <-time.After(time.Millisecond) }, nil},
+		{"a handler that panics", func() { <-time.After(time.Millisecond); panic("x") }, []ServerOption{recovers}},
+		{"a handler that ends its goroutine", func() { <-time.After(time.Millisecond); runtime.Goexit() }, nil},
+		{"a stats handler", func() {}, []ServerOption{StatsHandler(endingSlowly{})}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := make(chan bool, 3)
+			srv := NewServer(tt.opts...)
+			testService{unary: func(_ context.Context, req string) (string, error) {
+				in <- inTurn()
+				if req == "slow" {
+					tt.end()
+				}
+				return req, nil
+			}}.register(srv)
+			srv.trust(enoughCredit)
+			c := newTurnClient(t, serveSocket(t, srv))
+			c.call(1, "slow")
+			c.call(3, "")
+			c.flush()
+			wantEqual(t, "the slow one is of a turn", <-in, true)
+			wantEqual(t, "the next one is", <-in, false)
+			c.call(5, "")
+			c.flush()
+			wantEqual(t, "the last one is", <-in, false)
+		})
+	}
 }
 
 func TestReaderSurvivesHandlersThatEndTheirGoroutine(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 type turnWatch struct {
 	places []watchPlace
 	next   atomic.Uint32 // the place of the next connection
-	latest atomic.Int64  // the place of the connection that had the latest turn
+	latest atomic.Uint32 // the place of the connection that had the latest turn
 	armed  atomic.Bool   // timer is running, or look is
 	timer  *time.Timer   // calls look
 }
@@ -41,10 +41,10 @@ func (w *turnWatch) init(processors int) {
 }
 
 // place returns the place of a new connection.
-func (w *turnWatch) place() int { return int(w.next.Add(1)) }
+func (w *turnWatch) place() uint32 { return w.next.Add(1) }
 
 func (w *turnWatch) of(c *serverConn) *watchPlace {
-	return &w.places[c.turn.place%len(w.places)]
+	return &w.places[c.turn.place%uint32(len(w.places))]
 }
 
 // enter begins to watch a connection. It returns false if there is no room.
@@ -62,10 +62,10 @@ func (w *turnWatch) leave(c *serverConn) { w.of(c).c.Store(nil) }
 
 // alone reports whether the latest turn was the connection's too.
 func (w *turnWatch) alone(c *serverConn) bool {
-	if w.latest.Load() == int64(c.turn.place) {
+	if w.latest.Load() == c.turn.place {
 		return true
 	}
-	w.latest.Store(int64(c.turn.place))
+	w.latest.Store(c.turn.place)
 	return false
 }
 

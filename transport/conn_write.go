@@ -371,7 +371,7 @@ func (c *conn) retireWriter() {
 	d.retiring = false
 	switch {
 	case d.writer == writerRunning || c.state == connClosed:
-	case d.writes != d.retireAt:
+	case d.writes != d.retireAt || len(d.buf) > 0: // what Flush will write
 		d.retireLater(c)
 	default:
 		d.buf, d.spare = nil, nil

@@ -33,7 +33,7 @@ type ServerStream struct {
 	held    int  // bytes that count for Server.held
 	handled bool // guarded by conn.mu: the handler has the stream and has not returned
 	whole   bool // see Complete
-	later   bool // of who calls Finish: see FlushLater
+	later   bool // guarded by conn.mu, once the handler has the stream: see FlushLater
 	ctx     serverContext
 	call    Call // nil if the package above has set none
 

@@ -18,10 +18,18 @@ const maxTurn = 64
 // MayBePutOff reports whether the handling of the call may be put off until TurnEnds. It is only known while HandleStream runs.
 func (s *ServerStream) MayBePutOff() bool { return s.whole && s.server.turns != nil }
 
-// FlushLater lets Finish leave the answer to the next Flush. Only who calls Finish may call it.
+// FlushLater lets Finish leave the answer to the next Flush or FlushNow. It may be called before anybody else has the stream.
 func (s *ServerStream) FlushLater() { s.later = true }
 
-// unlockFor is unlock, unless the stream's answer is left to Flush.
+// FlushNow ends what FlushLater has begun: it sends what Finish has left, and Finish leaves nothing from now on.
+func (s *ServerStream) FlushNow() {
+	s.c.mu.Lock()
+	s.later = false
+	s.c.mu.Unlock()
+	s.server.Flush()
+}
+
+// unlockFor is unlock, unless the stream's answer is left to Flush, and so is its end.
 func (t *Server) unlockFor(s *ServerStream) {
 	if s.later {
 		t.mu.Unlock()

@@ -19,8 +19,9 @@ import (
 // A turnTaker is a handler that puts off calls.
 type turnTaker struct {
 	server  *Server
-	readOn  []bool // what TurnEnds returns, one by one, and then true
-	answer  bool   // when a turn ends, finish its calls with FlushLater, and then Flush
+	readOn  []bool        // what TurnEnds returns, one by one, and then true
+	answer  bool          // when a turn ends, finish its calls with FlushLater, and then Flush
+	before  func(*Server) // called before that Flush, if there is one
 	streams []*ServerStream
 	turns   chan int // calls of each turn, and -1 if the connection was over
 	served  chan struct{}
@@ -54,6 +55,9 @@ func (h *turnTaker) TurnEnds(over bool) (readOn bool) {
 	}
 	h.streams = nil
 	if h.answer {
+		if h.before != nil {
+			h.before(h.server)
+		}
 		h.server.Flush()
 	}
 	readOn = true
@@ -197,6 +201,29 @@ func TestAnswersOfATurnLeaveTogether(t *testing.T) {
 	if got := reads.n - before; got > 1 {
 		t.Errorf("the answers came in %d reads, want 1", got)
 	}
+}
+
+func TestAnswersOfATurnOutliveIdleWriters(t *testing.T) {
+	h := &turnTaker{answer: true, before: (*Server).idleForLong}
+	nc, out, p := takeTurns(t, h)
+	for id := uint32(1); id < 10; id += 2 {
+		whole(t, nc, out, p, id)
+		for open := true; open; {
+			fr, err := p.framer.ReadFrame()
+			if err != nil {
+				t.Fatal(err)
+			}
+			open = fr.Header().StreamID != id
+		}
+	}
+}
+
+// idleForLong does what happens when nothing has been written for idleWriter.
+func (t *Server) idleForLong() {
+	t.mu.Lock()
+	t.send.retireAt = t.send.writes
+	t.mu.Unlock()
+	t.retireWriter()
 }
 
 // A countedReads reads much at once, and counts how often.
