@@ -100,13 +100,12 @@ func (c *serverConn) TurnEnds(over bool) (readOn bool) {
 			return false
 		}
 		waiting++
-		goOn := t.now.Before(end) && t.running.m.isQuick()
-		if waiting == together || t.n == 0 || !goOn {
+		if t.now.After(end) {
+			c.leaveToWorkers()
+		}
+		if waiting == together || t.n == 0 {
 			c.t.Flush()
 			waiting = 0
-		}
-		if !goOn {
-			c.leaveToWorkers()
 		}
 	}
 	t.running = nil

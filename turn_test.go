@@ -230,6 +230,7 @@ func TestCallFailsWhenItsReaderWasRelieved(t *testing.T) {
 	c.flush()
 	c.wantEnds(3)
 	close(relieved)
+	must(t, c.nc.SetDeadline(time.Now().Add(3*time.Second))) // nothing else flushes
 	c.wantEnds(1)
 }
 
@@ -300,8 +301,10 @@ func TestReaderSurvivesHandlersThatEndTheirGoroutine(t *testing.T) {
 
 func TestCallsThatWereNotBegunWhenTheConnectionEnds(t *testing.T) {
 	ended := make(chan error, 2)
+	both := make(chan struct{})
 	srv := quickServer(func(ctx context.Context, _ string) (string, error) {
 		ended <- ctx.Err()
+		<-both
 		return "", nil
 	})
 	c := newTurnClient(t, serveSocket(t, srv))
@@ -312,6 +315,7 @@ func TestCallsThatWereNotBegunWhenTheConnectionEnds(t *testing.T) {
 	for range 2 {
 		wantEqual(t, "context of the handler", <-ended, context.Canceled)
 	}
+	close(both)
 }
 
 func TestServerStopsWhileAReaderRunsAHandler(t *testing.T) {
