@@ -245,8 +245,10 @@ func (s *Server) handleRaw(nc net.Conn) {
 		nc.Close()
 		return
 	}
+	defer s.handlers.Done()
 	c, err := s.setUp(nc)
 	if err == nil {
+		s.handlers.Add(1)
 		c.read()
 		return
 	}
@@ -257,14 +259,17 @@ func (s *Server) handleRaw(nc net.Conn) {
 	delete(s.raw, nc)
 	s.changed.Broadcast()
 	s.mu.Unlock()
-	s.handlers.Done()
 }
 
-// read reads the connection until it ends, or until another goroutine does so, on which it will count as this one has.
+// read reads the connection until it ends, or until another goroutine does so, on which its count is passed on.
 func (c *serverConn) read() {
-	if c.t.Serve() {
-		c.s.handlers.Done()
-	}
+	last := true // also if code of the user's ends the goroutine
+	defer func() {
+		if last {
+			c.s.handlers.Done()
+		}
+	}()
+	last = c.t.Serve()
 }
 
 // addRaw enters a connection that is being set up, and its goroutine. It returns false if the server waits for no more connections.

@@ -124,13 +124,13 @@ func (c *serverConn) handleNext() (readOn bool) {
 	begun := time.Now()
 	returned := false
 	defer func() {
-		now := time.Now()
-		ss.m.credit.note(now.Sub(begun), true)
 		if readOn = t.step.CompareAndSwap(step, step+1); !readOn {
-			return
+			return // the watch has noted how long nobody read
 		}
-		t.now = now
+		t.now = time.Now()
+		ss.m.credit.note(t.now.Sub(begun), true)
 		if !returned { // but ended by runtime.Goexit
+			c.s.handlers.Add(1) // this goroutine, whose count relieve passes on, ends in a way of its own
 			c.relieve()
 		}
 	}()

@@ -297,6 +297,26 @@ func TestReaderSurvivesHandlersThatEndTheirGoroutine(t *testing.T) {
 		c.flush()
 		c.wantEnds(id, id+4)
 	}
+	c.nc.Close()
+	srv.GracefulStop() // which waits for goroutines that are not there, or for too few, if they were counted wrongly
+}
+
+func TestRelievedHandlersDoNotPayForTheirTime(t *testing.T) {
+	release := make(chan struct{})
+	srv := quickServer(func(context.Context, string) (string, error) { <-release; return "", nil })
+	c := newTurnClient(t, serveSocket(t, srv))
+	credit := &srv.methods[unaryMethod].credit.n
+	c.call(1, "")
+	c.flush()
+	for credit.Load() == fullCredit {
+		runtime.Gosched() // until the watch has come
+	}
+	debt := credit.Load()
+	close(release)
+	c.wantEnds(1)
+	c.nc.Close()
+	srv.GracefulStop()
+	wantEqual(t, "credit", credit.Load(), debt)
 }
 
 func TestCallsThatWereNotBegunWhenTheConnectionEnds(t *testing.T) {

@@ -114,10 +114,10 @@ func (c *conn) handleBuffered(id uint32) error {
 // pace waits while too much of what the peer has caused waits to be written. That is the socket's doing: the write goroutine takes all there
 // is, again and again, as long as it may write. An error says that the connection is closed.
 func (c *conn) pace() error {
-	crowded := c.read.crowded
-	if c.read.backlog <= backlogSize && !crowded {
+	if !c.mayPace() {
 		return nil
 	}
+	crowded := c.read.crowded
 	c.read.backlog, c.read.crowded = 0, false
 	c.mu.Lock()
 	if c.state == connClosed {
@@ -138,6 +138,9 @@ func (c *conn) pace() error {
 	<-room // the write goroutine closes it, at the latest when it writes for the last time
 	return nil
 }
+
+// mayPace reports whether pace may have to wait.
+func (c *conn) mayPace() bool { return c.read.crowded || c.read.backlog > backlogSize }
 
 // caused unlocks after the bytes that were appended since the buffer had the length before: the peer has caused them.
 func (c *conn) caused(before int) {

@@ -54,10 +54,11 @@ func (c *conn) endTurn(over bool) bool {
 	return c.role.turnEnds(over)
 }
 
-// turnIsOver reports whether the turn has calls and ends before the next frame is read: not all of that is there, or the calls are many.
+// turnIsOver reports whether the turn has calls and ends before the next frame is read: not all of that is there, pace may wait, or the
+// calls are many.
 func (c *conn) turnIsOver() bool {
 	n := c.read.turn
-	return n > 0 && (n >= maxTurn || !c.read.frames.NextIsWhole())
+	return n > 0 && (n >= maxTurn || c.mayPace() || !c.read.frames.NextIsWhole())
 }
 
 // turnEnds implements role.
