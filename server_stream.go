@@ -24,7 +24,7 @@ type serverStream struct {
 	st   *transport.ServerStream
 	ctx  context.Context
 	obs  *observer
-	next *serverStream // in the queue of the workers
+	next *serverStream // in its rpcQueue
 
 	codec      messageCodec
 	inflate    *compression // what the client compresses with, nil if it does not

@@ -53,31 +53,22 @@ func (m *method) isQuick() bool { return m != nil && m.credit.n.Load() >= enough
 // A turn is the RPCs that a connection has brought at once and that its read goroutine is to handle. All but step belongs to that goroutine;
 // while step is odd, to who makes it even.
 type turn struct {
-	place       uint32        // in the watch
-	first, last *serverStream // linked by serverStream.next
-	n           int           // how many
-	running     *serverStream // whose handler was run last
-	now         time.Time     // when that returned
-	step        atomic.Uint64 // odd while a handler runs; no handler has the step of another one
+	place   uint32 // in the watch
+	queue   rpcQueue
+	n       int           // RPCs in queue
+	running *serverStream // whose handler was run last
+	now     time.Time     // when that returned
+	step    atomic.Uint64 // odd while a handler runs; no handler has the step of another one
 }
 
 func (t *turn) add(ss *serverStream) {
-	if t.first == nil {
-		t.first = ss
-	} else {
-		t.last.next = ss
-	}
-	t.last = ss
+	t.queue.push(ss)
 	t.n++
 }
 
 func (t *turn) take() *serverStream {
-	ss := t.first
-	if t.first, ss.next = ss.next, nil; t.first == nil {
-		t.last = nil
-	}
 	t.n--
-	return ss
+	return t.queue.pop()
 }
 
 // TurnEnds implements transport.TurnHandler.

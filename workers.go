@@ -23,13 +23,13 @@ const (
 type workers struct {
 	keep int // how many are kept for good
 
-	mu          sync.Mutex    // guards the fields below
-	first, last *serverStream // the queue, linked by serverStream.next
-	coming      bool          // a worker is on its way; true whenever the queue is not empty
-	idle        []*worker     // the last one is used first
-	unused      int           // how many of the first were idle all the time since the last look
-	stopped     bool
-	pruner      *time.Timer // looks for workers that nobody uses; nil if there are none to end
+	mu      sync.Mutex // guards the fields below
+	queue   rpcQueue
+	coming  bool      // a worker is on its way; true whenever the queue is not empty
+	idle    []*worker // the last one is used first
+	unused  int       // how many of the first were idle all the time since the last look
+	stopped bool
+	pruner  *time.Timer // looks for workers that nobody uses; nil if there are none to end
 }
 
 // A worker is a goroutine. wake tells it to look at the queue, and is closed to end it.
@@ -37,21 +37,40 @@ type worker struct {
 	wake chan struct{} // one slot, filled by whoever took the worker off the idle list
 }
 
+// An rpcQueue is RPCs in their order, linked by serverStream.next. Its zero value is empty.
+type rpcQueue struct{ first, last *serverStream }
+
+func (q *rpcQueue) push(ss *serverStream) {
+	if q.last == nil {
+		q.first = ss
+	} else {
+		q.last.next = ss
+	}
+	q.last = ss
+}
+
+// pop takes the first RPC, nil if there is none.
+func (q *rpcQueue) pop() *serverStream {
+	ss := q.first
+	if ss != nil {
+		if q.first = ss.next; q.first == nil {
+			q.last = nil
+		}
+		ss.next = nil
+	}
+	return ss
+}
+
 // run lets a worker handle an RPC.
 func (w *workers) run(ss *serverStream) {
 	w.mu.Lock()
-	if w.last == nil {
-		w.first = ss
-	} else {
-		w.last.next = ss
-	}
-	w.last = ss
+	w.queue.push(ss)
 	w.sendUnlock()
 }
 
 // sendUnlock sends a worker to the queue if there is something in it and none is on its way, and unlocks.
 func (w *workers) sendUnlock() {
-	if w.first == nil || w.coming {
+	if w.queue.first == nil || w.coming {
 		w.mu.Unlock()
 		return
 	}
@@ -76,7 +95,7 @@ func (w *workers) work() {
 	for on := true; on; {
 		w.mu.Lock()
 		w.coming = false
-		for ss := w.takeLocked(); ss != nil; ss = w.takeLocked() {
+		for ss := w.queue.pop(); ss != nil; ss = w.queue.pop() {
 			w.sendUnlock()
 			ss.handle()
 			w.mu.Lock()
@@ -87,18 +106,6 @@ func (w *workers) work() {
 			_, on = <-k.wake
 		}
 	}
-}
-
-// takeLocked takes the next RPC out of the queue, nil if there is none.
-func (w *workers) takeLocked() *serverStream {
-	ss := w.first
-	if ss != nil {
-		if w.first = ss.next; w.first == nil {
-			w.last = nil
-		}
-		ss.next = nil
-	}
-	return ss
 }
 
 // restLocked puts a worker on the idle list. It returns false if the worker shall end.

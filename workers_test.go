@@ -34,7 +34,7 @@ func (w *workers) comes(k *worker) *serverStream {
 	<-k.wake
 	w.mu.Lock()
 	w.coming = false
-	ss := w.takeLocked()
+	ss := w.queue.pop()
 	w.sendUnlock()
 	return ss
 }
