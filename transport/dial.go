@@ -4,6 +4,7 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -67,8 +68,8 @@ func DialSecured(ctx context.Context, r DialRequest) (Secured, error) {
 	if err == nil && secured == nil {
 		err = fmt.Errorf("credentials returned no connection")
 	}
-	if !stop() && err == nil {
-		err = ctx.Err()
+	if !stop() && !errors.Is(err, ctx.Err()) {
+		err = ctx.Err() // an error after that may be of the connection that was closed
 	}
 	if err != nil {
 		nc.Close()

@@ -5,6 +5,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"testing"
 	"testing/synctest"
@@ -60,8 +61,16 @@ func TestHandshakeThatIgnoresItsContextEndsWithIt(t *testing.T) {
 		wantHandshakeError(t, ctx, func(_ context.Context, nc net.Conn) (net.Conn, error) {
 			_, err := nc.Read(make([]byte, 1))
 			return nc, err
-		}, `connection error: desc = "transport: authentication handshake failed: io: read/write on closed pipe"`)
+		}, `connection error: desc = "transport: authentication handshake failed: context deadline exceeded"`)
 	})
+}
+
+func TestHandshakeThatEndsWithItsContextMaySayMore(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	wantHandshakeError(t, ctx, func(ctx context.Context, nc net.Conn) (net.Conn, error) {
+		cancel()
+		return nil, fmt.Errorf("waiting for a key: %w", ctx.Err())
+	}, `connection error: desc = "transport: authentication handshake failed: waiting for a key: context canceled"`)
 }
 
 func TestHandshakeThatSucceedsTooLateFails(t *testing.T) {
