@@ -263,13 +263,14 @@ func (s *Server) handleRaw(nc net.Conn) {
 
 // read reads the connection until it ends, or until another goroutine does so, on which its count is passed on.
 func (c *serverConn) read() {
-	last := true // also if code of the user's ends the goroutine
-	defer func() {
-		if last {
+	passed := false
+	c.turn.passed = &passed
+	defer func() { // also if code of the user's ends the goroutine
+		if !passed {
 			c.s.handlers.Done()
 		}
 	}()
-	last = c.t.Serve()
+	c.t.Serve()
 }
 
 // addRaw enters a connection that is being set up, and its goroutine. It returns false if the server waits for no more connections.

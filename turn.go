@@ -59,6 +59,7 @@ type turn struct {
 	running *serverStream // whose handler was run last
 	now     time.Time     // when that returned
 	step    atomic.Uint64 // odd while a handler runs; no handler has the step of another one
+	passed  *bool         // of the goroutine that reads: its count was passed on to another one
 }
 
 func (t *turn) add(ss *serverStream) {
@@ -111,17 +112,19 @@ func (c *serverConn) handleNext() (readOn bool) {
 	ss.inTurn = true
 	ss.st.FlushLater()
 	t.running = ss
+	passed := t.passed
 	step := t.step.Add(1)
 	begun := time.Now()
 	returned := false
 	defer func() {
 		if readOn = t.step.CompareAndSwap(step, step+1); !readOn {
+			*passed = true
 			return // the watch has noted how long nobody read
 		}
 		t.now = time.Now()
 		ss.m.credit.note(t.now.Sub(begun), true)
 		if !returned { // but ended by runtime.Goexit
-			c.s.handlers.Add(1) // this goroutine, whose count relieve passes on, ends in a way of its own
+			*passed = true
 			c.relieve()
 		}
 	}()
@@ -137,7 +140,8 @@ func (c *serverConn) leaveToWorkers() {
 	}
 }
 
-// relieve has another goroutine read the connection, and workers handle the rest of the turn. It is called by who has made step even.
+// relieve has another goroutine read the connection, and workers handle the rest of the turn. It is called by who has made step even. The
+// count that the server has of the goroutine that was relieved is the other one's from now on.
 func (c *serverConn) relieve() {
 	go func() { // owned by the server; is the read goroutine of the connection from now on and ends with it
 		c.leaveToWorkers()

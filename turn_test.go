@@ -301,6 +301,25 @@ func TestReaderSurvivesHandlersThatEndTheirGoroutine(t *testing.T) {
 	srv.GracefulStop() // which waits for goroutines that are not there, or for too few, if they were counted wrongly
 }
 
+func TestRelievedHandlersMayEndTheirGoroutine(t *testing.T) {
+	release := make(chan struct{})
+	srv := quickServer(func(_ context.Context, req string) (string, error) {
+		if req == "end" {
+			<-release
+			runtime.Goexit()
+		}
+		return req, nil
+	})
+	c := newTurnClient(t, serveSocket(t, srv))
+	c.call(1, "end")
+	c.call(3, "behind")
+	c.flush()
+	c.wantEnds(3) // the handler was relieved
+	close(release)
+	srv.Stop() // the goroutine that reads now ends, too, and each of both has a count of its own or none
+	srv.GracefulStop()
+}
+
 func TestRelievedHandlersDoNotPayForTheirTime(t *testing.T) {
 	release := make(chan struct{})
 	srv := quickServer(func(context.Context, string) (string, error) { <-release; return "", nil })

@@ -45,14 +45,11 @@ func (r *readSide) init(src frame.Source, o ConnOptions) {
 	r.window = inWindow{size: o.ConnWindow, open: o.ConnWindow}
 }
 
-// readLoop is the read goroutine. It returns true when the connection ends, and false when another one has taken its place.
-func (c *conn) readLoop() (ended bool) {
-	err := c.readFrames()
-	if err == errRelieved {
-		return false
+// readLoop is the read goroutine. It returns when the connection ends, or when another one has taken its place.
+func (c *conn) readLoop() {
+	if err := c.readFrames(); err != errRelieved {
+		c.endReading(err)
 	}
-	c.endReading(err)
-	return true
 }
 
 // errRelieved says that another goroutine reads the connection now.

@@ -131,8 +131,8 @@ func (t *Server) readPreface() error {
 	return t.handle(h)
 }
 
-// Serve reads the connection. It is the read goroutine. It returns true when the connection ends, and false when TurnEnds does so.
-func (t *Server) Serve() (ended bool) { return t.readLoop() }
+// Serve reads the connection. It is the read goroutine. It returns when the connection ends, or when TurnEnds returns false.
+func (t *Server) Serve() { t.readLoop() }
 
 // Done is closed when the connection is closed and nothing of it is left.
 func (t *Server) Done() <-chan struct{} { return t.done }
