@@ -14,6 +14,9 @@ import (
 const (
 	// maxWindow is the largest window, in bytes, that a stream grows to.
 	maxWindow = 16 << 20
+	// maxInitialWindow is the window, in bytes, that streams begin with, unless an option says more, once larger messages than fit into the
+	// initial one have been read, or a stream has earned a larger one. It is what a peer can make this side hold by each stream that nobody reads.
+	maxInitialWindow = 256 << 10
 	// growTrips is how many round trips a reader may take for its whole window if the window is to grow.
 	growTrips = 4
 	// pingBytes and pingEvery are how much data must arrive, and how much time pass, between two PINGs that time the round trip.
@@ -93,15 +96,12 @@ type pace struct {
 }
 
 // grow makes the window w of a stream larger if its reader, of which this is the pace, keeps up. It is called when w is to be renewed
-// because the reader has taken a message of n bytes. Two such messages shall fit, so that one arrives while another is read.
+// because the reader has taken a message of n bytes.
 func (p *pace) grow(w *inWindow, l *link, n int64) {
 	if l.fixed || w.size >= maxWindow {
 		return
 	}
-	if two := min(2*n, maxWindow); w.size < two {
-		w.size = two
-		l.earned(two)
-	}
+	w.size = max(w.size, l.fitting(n))
 	if earned := l.window.Load(); w.size < earned { // an earlier stream has shown what the link needs
 		w.size = min(4*w.size, earned)
 		*p = pace{since: l.now()}
@@ -119,6 +119,14 @@ func (p *pace) grow(w *inWindow, l *link, n int64) {
 	*p = pace{since: now}
 }
 
+// fitting notes that a message of n bytes was read, and returns the size of a window that suits such messages: two of them shall fit, so that
+// one arrives while another is read.
+func (l *link) fitting(n int64) int64 {
+	two := min(2*n, maxWindow)
+	l.earned(two)
+	return two
+}
+
 // measure counts n bytes of DATA, and sends a PING if it is time for one.
 func (c *conn) measure(n int) {
 	if c.link.received(n) {
@@ -129,7 +137,23 @@ func (c *conn) measure(n int) {
 // measured takes the acknowledgement of a PING that was sent by measure.
 func (c *conn) measured() {
 	c.link.acked()
-	if !c.link.fixed {
-		c.read.window.size = max(c.read.window.size, min(2*c.link.window.Load(), frame.MaxWindow))
+	if c.link.fixed {
+		return
 	}
+	earned := c.link.window.Load()
+	c.read.window.size = max(c.read.window.size, min(2*earned, frame.MaxWindow))
+	if more := maxInitialWindow - c.streamWindow; more > 0 && earned > c.streamWindow {
+		c.widen(more)
+	}
+}
+
+// widen gives the peer more window for each stream, old and new (RFC 9113 §6.9.2).
+func (c *conn) widen(more int64) {
+	c.mu.Lock()
+	for _, s := range c.streams {
+		s.recv.widen(more)
+	}
+	c.streamWindow += more
+	c.send.buf = frame.AppendSettings(c.send.buf, []frame.Setting{{ID: frame.InitialWindowSize, Value: uint32(c.streamWindow)}})
+	c.unlock()
 }

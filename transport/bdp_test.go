@@ -4,10 +4,13 @@ package transport
 
 import (
 	"bytes"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/net/http2"
 
 	"google.golang.org/grpc/transport/internal/frame"
 )
@@ -203,6 +206,46 @@ func TestMeasurePingsAndGrowsTheWindowOfTheConnection(t *testing.T) {
 	}
 }
 
+func TestStreamsBeginWithMoreOnceLargeMessagesWereRead(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		initial, read int64
+		fixed         bool
+		want          int64
+	}{
+		{"small messages", 65535, 32767, false, 65535},
+		{"large messages", 65535, 32768, false, maxInitialWindow},
+		{"an option says more", 1 << 20, 1 << 20, false, 1 << 20},
+		{"windows are fixed", 65535, 1 << 20, true, 65535},
+	} {
+		c := heldConn()
+		c.streamWindow = tt.initial
+		c.link.init(tt.initial, tt.fixed)
+		old := &stream{c: c, id: 1}
+		c.addLocked(old)
+		old.recv.window.open -= 1000
+		c.link.fitting(tt.read)
+		for range 2 { // the second time must change nothing
+			c.measured()
+		}
+		later := &stream{c: c, id: 3}
+		c.addLocked(later)
+		if got := old.recv.window.open; got != tt.want-1000 {
+			t.Errorf("%s: the old stream may send %d bytes, want %d", tt.name, got, tt.want-1000)
+		}
+		if got := later.recv.window; got != (inWindow{size: tt.want, open: tt.want}) {
+			t.Errorf("%s: the later stream has the window %+v, want %d", tt.name, got, tt.want)
+		}
+		var want []byte
+		if tt.want != tt.initial {
+			want = frame.AppendSettings(nil, []frame.Setting{{ID: frame.InitialWindowSize, Value: uint32(tt.want)}})
+		}
+		if !bytes.Equal(c.send.buf, want) {
+			t.Errorf("%s: sent %x, want %x", tt.name, c.send.buf, want)
+		}
+	}
+}
+
 // heldConn returns a connection without a network: what it has to send stays in send.buf.
 func heldConn() *conn {
 	c := new(conn)
@@ -243,4 +286,40 @@ func TestWindowOfTheConnectionStaysLegal(t *testing.T) {
 			t.Errorf("streams with windows of %d bytes: got %d bytes for the connection, limit %d", initial, c.read.window.open, frame.MaxWindow)
 		}
 	}
+}
+
+// sendMessage ends a request with a message of n bytes, without regard to windows.
+func (p *scriptedPeer) sendMessage(id uint32, n int) {
+	b := wireOf(n)
+	p.say(func(f *http2.Framer) error {
+		for len(b) > 0 {
+			part := b[:min(len(b), 16<<10)]
+			if b = b[len(part):]; f.WriteData(id, len(b) == 0, part) != nil {
+				break
+			}
+		}
+		return nil
+	})
+}
+
+func TestPeerMaySendMoreAtOnceAfterLargeMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, p, k := acceptPeer(t, ServerOptions{MaxMessageSize: 1 << 20}, true)
+		for i, n := range []int{40_000, 40_000, 200_000} { // the third one is more than a stream begins with otherwise
+			p.request(uint32(2*i + 1))
+			s := k.stream(i)
+			p.sendMessage(uint32(2*i+1), n)
+			m, err := s.Recv()
+			if err != nil || len(m.Payload) != n {
+				t.Errorf("message %d: got %d bytes, %v, want %d", i, len(m.Payload), err, n)
+			}
+			s.Release()
+			synctest.Wait()
+		}
+		for _, heard := range p.take() {
+			if !strings.HasSuffix(heard, "PING rtt") && !strings.Contains(heard, "WINDOW_UPDATE") {
+				t.Errorf("got %s, want no complaint", heard)
+			}
+		}
+	})
 }

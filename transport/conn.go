@@ -81,8 +81,10 @@ type conn struct {
 	err     error // why the connection was closed
 	streams map[uint32]*stream
 	send    sendSide
-	clock   clock
-	kill    *time.Timer // closes nc when closeGrace is over
+	// streamWindow is what streams let the peer send at first. The read goroutine changes it, and may read it without the lock.
+	streamWindow int64
+	clock        clock
+	kill         *time.Timer // closes nc when closeGrace is over
 }
 
 // init makes the connection ready. The goroutines are started by start.
@@ -93,6 +95,7 @@ func (c *conn) init(nc net.Conn, r role, opts ConnOptions) {
 	c.done = make(chan struct{})
 	c.streams = make(map[uint32]*stream)
 	c.send.init()
+	c.streamWindow = opts.StreamWindow
 	c.link.init(opts.StreamWindow, opts.StaticWindows)
 	c.read.init(newSource(nc), opts)
 	c.clock.due = never
@@ -136,7 +139,7 @@ func (c *conn) drainedLocked() bool {
 
 // addLocked enters a new stream into the table.
 func (c *conn) addLocked(s *stream) {
-	s.recv.window = inWindow{size: c.opts.StreamWindow, open: c.opts.StreamWindow}
+	s.recv.window = inWindow{size: c.streamWindow, open: c.streamWindow}
 	c.streams[s.id] = s
 	if len(c.streams) > 1 {
 		c.send.company = overlap

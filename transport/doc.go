@@ -44,7 +44,8 @@
 //	SETTINGS              100 entries                                  (frame.MaxSettings)
 //	frame                 1 MiB                                        FRAME_SIZE_ERROR (maxFrameSize)
 //	DATA without data     100 in a row                                 (maxEmptyData)
-//	DATA of a stream      64 KiB ahead of its reader, 16 MiB if that   the stream is refused: FLOW_CONTROL_ERROR (maxWindow)
+//	DATA of a stream      64 KiB ahead of its reader, 256 KiB once     the stream is refused: FLOW_CONTROL_ERROR (maxInitialWindow, maxWindow)
+//	                      larger messages were read, 16 MiB if it
 //	                      keeps up, or a message it waits for
 //	DATA of all streams   1 MiB, or two such windows, on its way       FLOW_CONTROL_ERROR (defaultConnWindow)
 //	streams of a client   MaxConcurrentStreams (none)                  the stream is refused: REFUSED_STREAM

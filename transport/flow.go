@@ -56,9 +56,10 @@ func (w *inWindow) renew() uint32 {
 	return uint32(due)
 }
 
-// need makes sure that the peer may send n more bytes of a message that somebody waits for. It returns the increment to give.
+// need makes sure that the peer may send n more bytes of a message that somebody waits for. It returns the increment to give. It leaves room
+// for a larger initial window.
 func (w *inWindow) need(n int64) uint32 {
-	due := min(n, frame.MaxWindow) - w.open
+	due := min(n, frame.MaxWindow-maxInitialWindow) - w.open
 	if due <= 0 {
 		return 0
 	}

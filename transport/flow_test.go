@@ -74,7 +74,8 @@ func TestInboundWindowGivesWhatAMessageNeeds(t *testing.T) {
 		open, n int64
 		want    uint32
 	}{
-		{100, 50, 0}, {100, 100, 0}, {100, 101, 1}, {0, 1 << 20, 1 << 20}, {100, 1 << 32, frame.MaxWindow - 100}, {frame.MaxWindow, 1 << 32, 0}, {100, 0, 0},
+		{100, 50, 0}, {100, 100, 0}, {100, 101, 1}, {0, 1 << 20, 1 << 20}, {100, 1 << 32, frame.MaxWindow - maxInitialWindow - 100},
+		{frame.MaxWindow, 1 << 32, 0}, {100, 0, 0},
 	} {
 		w := inWindow{size: 100, open: tt.open}
 		if got := w.need(tt.n); got != tt.want || w.open != tt.open+int64(tt.want) {

@@ -151,6 +151,13 @@ func (q *recvQueue) refund(n int) (increment uint32) {
 	return q.window.renew()
 }
 
+// widen counts n more bytes that the peer may send.
+func (q *recvQueue) widen(n int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.window.open += n
+}
+
 // put takes the next bytes of the stream, which left more bytes of the same frame will follow. It returns the increment to give
 // the peer so that a message that is waited for can arrive, and whether the reader must be woken.
 func (q *recvQueue) put(p []byte, left int) (increment uint32, wake bool) {
@@ -367,6 +374,7 @@ func (q *recvQueue) take() (m InMessage, increment uint32, err error) {
 	q.messages--
 	q.window.consume(int64(n))
 	if q.ended {
+		q.link.fitting(int64(n))
 		return m, 0, nil
 	}
 	q.pace.bytes += int64(n)
