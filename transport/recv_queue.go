@@ -214,6 +214,9 @@ func (q *recvQueue) appendChunkLocked(c *chunk) {
 // spaceLocked returns the memory for the rest of the arriving message, or for the next part of it.
 func (q *recvQueue) spaceLocked() []byte {
 	t := q.tail
+	if t.w+q.got == len(t.data) && t.buf != nil {
+		t.data = bufpool.Room(t.from, t.buf)
+	}
 	if t.w+q.got == len(t.data) { // a message for which not enough was set aside has its chunk to itself
 		grown := newChunk(q.pool, min(q.size, 4*len(t.data)))
 		copy(grown.data, t.data)

@@ -124,6 +124,14 @@ func GetDirty(p Pool, length int) *[]byte {
 	return p.Get(length)
 }
 
+// Room returns all memory of a buffer that p has handed out, which is more than its bytes if p has given more than it was asked for.
+func Room(p Pool, b *[]byte) []byte {
+	if _, ok := p.(*Tiered); ok { // other pools may use what is behind the bytes that they hand out
+		return (*b)[:cap(*b)]
+	}
+	return *b
+}
+
 var (
 	// builtin has a class for frame headers and small messages, for pages, for full HTTP/2 frames, for stream copies, and for large messages
 	// those that are at most twice as large: many that wait for peers which do not read must not take much more memory than they have bytes.

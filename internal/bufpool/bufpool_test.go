@@ -147,3 +147,21 @@ func BenchmarkGetPut(b *testing.B) {
 		builtin.Put(GetDirty(builtin, 10000))
 	}
 }
+
+func TestRoomIsWhatItsOwnBuffersHave(t *testing.T) {
+	own := NewTiered(4096)
+	if got := len(Room(own, own.Get(5))); got != 4096 {
+		t.Errorf("a tiered pool: got %d bytes, want 4096", got)
+	}
+	if got := len(Room(wide{}, wide{}.Get(5))); got != 5 {
+		t.Errorf("another pool: got %d bytes, want 5", got)
+	}
+}
+
+// wide is a pool whose buffers have memory behind their end.
+type wide struct{ NopBufferPool }
+
+func (wide) Get(length int) *[]byte {
+	b := make([]byte, length, 100)
+	return &b
+}
