@@ -437,7 +437,10 @@ func (c *conn) turnLocked(s *stream, b *batch) int {
 	if size := c.opts.WriteBufferSize; size > 0 {
 		turn = min(turn, size)
 	}
-	n := min(s.out.queued, s.mayLocked(), turn, c.send.maxFrame)
+	n := min(s.out.queued, s.mayLocked(), c.send.maxFrame)
+	if n > turn+turn/8 { // else the rest is not worth a turn of its own
+		n = turn
+	}
 	if n > 0 {
 		c.frameLocked(s, b, n)
 	}
