@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc"
 )
 
 // broken is the start of the status of calls whose connection broke a rule.
@@ -150,7 +152,7 @@ func TestClientScriptsSettings(t *testing.T) {
 			}, want: "Internal: header list size to send violates the maximum size (1 bytes) set by server"},
 		{name: "of 101 entries", settings: make([]http2.Setting, 101), want: unsettled(http2.ErrCodeEnhanceYourCalm), then: newConn},
 		{name: "of unknown ids", settings: []http2.Setting{{ID: 0xffff, Val: 1}, {ID: 0, Val: 9}}, want: "OK"},
-		{name: "never", instead: func(nc net.Conn) { io.Copy(io.Discard, nc) },
+		{name: "never", dial: []grpc.DialOption{connectWithin(time.Second)}, instead: func(nc net.Conn) { io.Copy(io.Discard, nc) },
 			want: `Unavailable: connection error: desc = "failed to receive server preface within timeout"`, then: newConn},
 		{name: "acknowledged before they are said", instead: func(nc net.Conn) {
 			nc.Write([]byte{0, 0, 0, byte(http2.FrameSettings), 1, 0, 0, 0, 0})

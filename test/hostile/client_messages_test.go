@@ -223,7 +223,7 @@ func TestClientScriptsWindows(t *testing.T) {
 		{name: "closed to an upload", call: upload(1 << 10), play: func(p *peer, id uint32) { p.wantReset(id, http2.ErrCodeCancel) },
 			later: func(p *peer) { p.do(p.WriteWindowUpdate(0, 1<<20)) }, deadline: true, want: "DeadlineExceeded: context deadline exceeded"},
 		{name: "closed to an upload that is cancelled", call: cancelled(upload(1 << 10)), play: func(p *peer, id uint32) { p.wantReset(id, http2.ErrCodeCancel) },
-			later: func(p *peer) { p.do(p.WriteWindowUpdate(0, 1<<20)) }, want: "Canceled: context canceled"},
+			later: func(p *peer) { p.do(p.WriteWindowUpdate(0, 1<<20)) }, ready: true, want: "Canceled: context canceled"},
 		{name: "nothing is read of an upload", call: upload(1 << 20), settings: window(1<<31 - 1), play: func(p *peer, id uint32) {
 			p.do(p.WriteWindowUpdate(0, 1<<30))
 			_ = p.nc.(interface{ SetReadBuffer(int) error }).SetReadBuffer(4096)

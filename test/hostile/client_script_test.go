@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/status"
@@ -27,7 +28,7 @@ import (
 const (
 	// prompt is the longest time from the begin of a script to the end of its call, if that does not wait for its deadline.
 	prompt = 5 * time.Second
-	// short is the deadline of calls that wait for it.
+	// short is the deadline of calls that wait for it. It begins when the channel has a connection.
 	short = 200 * time.Millisecond
 	// pause is how long a channel whose attempt to connect has failed waits before the next, so that the call hears of the first.
 	pause = 500 * time.Millisecond
@@ -51,7 +52,8 @@ type script struct {
 	play     func(p *peer, id uint32)                             // when the call's HEADERS are there
 	later    func(p *peer)                                        // when the call has ended
 	call     func(ctx context.Context, cc *grpc.ClientConn) error // an exchange of one message, if nil
-	deadline bool                                                 // the call ends at its deadline, which is short
+	ready    bool                                                 // the channel has a connection before the call
+	deadline bool                                                 // the call ends at its deadline, which is short; implies ready
 	want     string                                               // the status of the call, "Code: message"; "OK" for none; a final "…" stands for anything
 	then     after
 	memory   uint64 // the most bytes that client and server together may allocate, 0 for any
@@ -63,7 +65,7 @@ type stage struct {
 	s     *script
 	lis   net.Listener
 	ended chan struct{} // closed when the call has ended
-	ready chan struct{} // closed when the script is over
+	over  chan struct{} // closed when the script is over
 
 	mu    sync.Mutex
 	conns int
@@ -96,6 +98,9 @@ func (s *script) run(t *testing.T) {
 		limit = short
 	}
 	before := allocated()
+	if s.ready || s.deadline {
+		st.connects(cc)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	begun := time.Now()
@@ -115,11 +120,24 @@ func (s *script) run(t *testing.T) {
 	st.recovers(cc)
 }
 
+// connects waits until the channel has a connection.
+func (st *stage) connects(cc *grpc.ClientConn) {
+	st.t.Helper()
+	ctx, cancel := context.WithTimeout(st.t.Context(), patience)
+	defer cancel()
+	cc.Connect()
+	for s := cc.GetState(); s != connectivity.Ready; s = cc.GetState() {
+		if !cc.WaitForStateChange(ctx, s) {
+			st.t.Fatalf("channel: got state %v after %v, want %v", s, patience, connectivity.Ready)
+		}
+	}
+}
+
 // recovers checks that the channel works, on the connection that it should.
 func (st *stage) recovers(cc *grpc.ClientConn) {
 	st.t.Helper()
 	select {
-	case <-st.ready:
+	case <-st.over:
 	case <-time.After(patience):
 		st.t.Fatal("the script is not over")
 	}
@@ -145,7 +163,7 @@ func newStage(t *testing.T, s *script) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stage{t: t, s: s, lis: lis, ended: make(chan struct{}), ready: make(chan struct{})}
+	st := &stage{t: t, s: s, lis: lis, ended: make(chan struct{}), over: make(chan struct{})}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for nc, err := lis.Accept(); err == nil; nc, err = lis.Accept() {
@@ -165,14 +183,17 @@ func newStage(t *testing.T, s *script) *stage {
 
 // channel makes a channel to the server.
 func (st *stage) channel() *grpc.ClientConn {
-	cc, err := grpc.NewClient("passthrough:///"+st.lis.Addr().String(), append(st.s.dial, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff: backoff.Config{BaseDelay: pause, Multiplier: 1, MaxDelay: pause}, MinConnectTimeout: short,
-		}))...)
+	opts := []grpc.DialOption{grpc.WithTransportCredentials(insecure.NewCredentials()), connectWithin(patience)}
+	cc, err := grpc.NewClient("passthrough:///"+st.lis.Addr().String(), append(opts, st.s.dial...)...)
 	if err != nil {
 		st.t.Fatal(err)
 	}
 	return cc
+}
+
+// connectWithin is the option of a channel whose attempts to connect may take so long, or pause if that is longer.
+func connectWithin(d time.Duration) grpc.DialOption {
+	return grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: pause, Multiplier: 1, MaxDelay: pause}, MinConnectTimeout: d})
 }
 
 // serve takes one connection.
@@ -184,7 +205,7 @@ func (st *stage) serve(nc net.Conn, first bool) {
 	}
 	if st.s.instead != nil {
 		st.s.instead(nc)
-		close(st.ready)
+		close(st.over)
 		return
 	}
 	p := accept(st.t, nc, st.s.settings...)
@@ -203,7 +224,7 @@ func (st *stage) serve(nc net.Conn, first bool) {
 		st.s.later(p)
 		p.flush()
 	}
-	close(st.ready)
+	close(st.over)
 	st.good(p, played)
 }
 
