@@ -205,6 +205,7 @@ func TestClientScriptsFloods(t *testing.T) {
 		}
 	}
 	ping := func(p *peer, _ uint32) { p.do(p.WritePing(false, [8]byte{1})) }
+	hangUp := func(p *peer) { p.nc.Close() }
 	runScripts(t, []script{
 		{name: "PING", play: flood(20_000, ping), want: "OK", then: newConn, memory: 64 << 20},
 		{name: "SETTINGS", play: flood(20_000, func(p *peer, _ uint32) {
@@ -216,14 +217,14 @@ func TestClientScriptsFloods(t *testing.T) {
 		{name: "WINDOW_UPDATE", play: flood(20_000, func(p *peer, id uint32) { p.do(p.WriteWindowUpdate(id, 1)) }), want: "OK", then: newConn, memory: 16 << 20},
 		{name: "SETTINGS whose acknowledgements are not read", play: always(func(p *peer) {
 			p.unread(func() { p.do(p.WriteSettings()) })
-		}), deadline: true, want: "DeadlineExceeded: context deadline exceeded", then: newConn, memory: 64 << 20},
+		}), later: hangUp, deadline: true, want: "DeadlineExceeded: context deadline exceeded", then: newConn, memory: 64 << 20},
 		{name: "PING whose acknowledgements are not read", play: func(p *peer, id uint32) {
 			p.unread(func() { ping(p, id) })
-		}, deadline: true, want: "DeadlineExceeded: context deadline exceeded", then: newConn, memory: 64 << 20},
+		}, later: hangUp, deadline: true, want: "DeadlineExceeded: context deadline exceeded", then: newConn, memory: 64 << 20},
 	})
 }
 
-// unread writes frames and reads nothing, until the other end does not either; then it closes the connection.
+// unread writes frames and reads nothing, until the other end does not either.
 func (p *peer) unread(frame func()) {
 	p.quiet = true
 	_ = p.nc.(*net.TCPConn).SetReadBuffer(4096)
@@ -231,5 +232,4 @@ func (p *peer) unread(frame func()) {
 	for !p.broken { // the deadline ends it
 		frame()
 	}
-	p.nc.Close()
 }
