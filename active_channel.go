@@ -249,11 +249,12 @@ func (p failingPicker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 	return balancer.PickResult{}, p.err
 }
 
-// apply makes the policy's state and picker those of the channel. On the queue. The state comes first, so that a call which was made in a
-// state finds the channel in it.
+// apply makes the policy's state and picker those of the channel: who has seen the state finds the picker, and calls that have waited for the
+// picker find the state. On the queue.
 func (ac *activeChannel) apply(s balancer.State) {
+	before := ac.pickers.begin(s.Picker)
 	ac.cc.setState(ac, s.ConnectivityState)
-	ac.pickers.set(s.Picker)
+	before.end()
 }
 
 // resolverSide is an activeChannel as its resolver sees it.

@@ -33,18 +33,22 @@ type pickers struct {
 // A pickerTerm is the time that a picker is in office.
 type pickerTerm struct {
 	picker balancer.Picker // nil if there is none
-	over   chan struct{}   // closed when there is another one
+	over   chan struct{}   // closed when there is another one that RPCs shall look at
 }
 
 func (p *pickers) init() { p.current.Store(&pickerTerm{over: make(chan struct{})}) }
 
 // set replaces the picker; nil makes all RPCs wait.
-func (p *pickers) set(picker balancer.Picker) {
+func (p *pickers) set(picker balancer.Picker) { p.begin(picker).end() }
+
+// begin replaces the picker, and returns the term that must be ended so that RPCs that wait look at the new one.
+func (p *pickers) begin(picker balancer.Picker) (before *pickerTerm) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.closed {
-		p.replaceLocked(picker)
+	if p.closed {
+		return nil
 	}
+	return p.replaceLocked(picker)
 }
 
 // close makes all RPCs fail, now and later.
@@ -52,11 +56,18 @@ func (p *pickers) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.replaceLocked(closedPicker{})
+	p.replaceLocked(closedPicker{}).end()
 }
 
-func (p *pickers) replaceLocked(picker balancer.Picker) {
-	close(p.current.Swap(&pickerTerm{picker: picker, over: make(chan struct{})}).over)
+func (p *pickers) replaceLocked(picker balancer.Picker) (before *pickerTerm) {
+	return p.current.Swap(&pickerTerm{picker: picker, over: make(chan struct{})})
+}
+
+// end is called once for each term. A nil one needs none.
+func (t *pickerTerm) end() {
+	if t != nil {
+		close(t.over)
+	}
 }
 
 // closedPicker is the picker of a closed channel.
