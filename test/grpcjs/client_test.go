@@ -136,9 +136,9 @@ func TestClientHedgesCalls(t *testing.T) {
 	}{
 		{"ok,ok", hedging(3, "10s"), "x", "begin 0", 0},
 		{"hang,ok,ok", hedging(2, "0.1s"), "x", "begin 0, begin 1, cancelled 0", 100 * time.Millisecond},
-		{"hang,ok,hang", hedging(3, "0s"), "x", "begin 0, begin 1, begin 2, cancelled 0, cancelled 2", 0},
+		{"hang,after:2,hang", hedging(3, "0s"), "x", "begin 0, begin 1, begin 2, cancelled 0, cancelled 2", 0},
 		{"fail:14,fail:14,ok", hedging(3, "10s"), "x", "begin 0, begin 1, begin 2", 0},
-		{"fail:14:-1,ok", hedging(3, "0.1s"), "14: attempt 0", "begin 0", 0},
+		{"fail:14:-1,ok", hedging(3, "10s"), "14: attempt 0", "begin 0", 0},
 		{"fail:14:300,ok", hedging(3, "10s"), "x", "begin 0, begin 1", 300 * time.Millisecond},
 		{"hang,fail:5", hedging(2, "0.1s"), "5: attempt 1", "begin 0, begin 1, cancelled 0", 100 * time.Millisecond},
 		{"fail:14,fail:14", hedging(2, "10s"),
