@@ -173,8 +173,9 @@ func TestKeepaliveEnforcement(t *testing.T) {
 				end := make(chan string, 1)
 				go func() { end <- goAway(c) }() // ends with the connection
 				got := "no end"
+				pings := http2.NewFramer(nc, nil) // its own, because goAway answers SETTINGS by that of c
 				for n := range 10 {
-					c.Framer.WritePing(false, [8]byte{1})
+					pings.WritePing(false, [8]byte{1})
 					<-time.After(tc.every)
 					if len(end) > 0 {
 						got = fmt.Sprintf("%d pings", n)
