@@ -267,6 +267,7 @@ func TestIdleConnectionsGoAndComeBack(t *testing.T) {
 		p := startInBubble(t, nil, grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute}))
 		for range 3 {
 			equal(t, result(unary(t.Context(), p.cc, "x")), `"x"`)
+			synctest.Wait() // the state may be told later than the call goes through
 			equal(t, p.cc.GetState().String(), connectivity.Ready.String())
 			<-time.After(2 * time.Minute)
 			synctest.Wait()
