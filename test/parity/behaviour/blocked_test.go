@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,7 +18,7 @@ import (
 	"google.golang.org/grpc/test/parity/internal/raw"
 )
 
-// short is how long a call waits that waits in vain.
+// short is how long a call waits that waits in vain. In a bubble that is until everything else waits too.
 const short = 50 * time.Millisecond
 
 // flood sends large messages until one fails, and then asks for the status.
@@ -78,7 +79,7 @@ func full(t *testing.T) *grpc.ClientConn {
 
 // silent is a channel to a server that answers nothing. (One that knows the deadline may end the call first.)
 func silent(t *testing.T) *grpc.ClientConn {
-	return plain(t, raw.Listen(t, func(_ int, c *raw.Conn) { c.Drain() }))
+	return scripted(t, func(_ int, c *raw.Conn) { c.Drain() })
 }
 
 func TestCallsThatEndWhileTheyWait(t *testing.T) {
@@ -107,17 +108,14 @@ func TestCallsThatEndWhileTheyWait(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			cc := tc.channel(t)
-			t.Run("deadline", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cc := tc.channel(t)
 				ctx, cancel := context.WithTimeout(within(t), short)
 				defer cancel()
 				equal(t, text(tc.call(ctx, cc)), "rpc error: code = DeadlineExceeded desc = context deadline exceeded"+tc.suffix)
-			})
-			t.Run("cancel", func(t *testing.T) {
-				ctx, cancel := context.WithCancel(within(t))
+				ctx, cancel = context.WithCancel(within(t))
 				defer cancel()
-				timer := time.AfterFunc(short, cancel)
-				defer timer.Stop()
+				time.AfterFunc(short, cancel)
 				equal(t, text(tc.call(ctx, cc)), "rpc error: code = Canceled desc = context canceled"+tc.suffix)
 			})
 		})

@@ -5,6 +5,7 @@ package behaviour
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -24,23 +25,25 @@ func TestServerHearsThatACallIsOver(t *testing.T) {
 		want    string
 	}{
 		{"cancel", patience, func(cancel func()) { cancel() }, "rpc error: code = Canceled desc = context canceled"},
-		{"deadline", 10 * short, func(func()) {}, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"},
+		{"deadline", short, func(func()) {}, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			begun, said := make(chan struct{}), make(chan string, 1)
-			addr := raw.Listen(t, func(_ int, c *raw.Conn) {
-				id, _ := c.Request()
-				close(begun)
-				said <- c.Transcript(id)
-				c.Drain()
+			synctest.Test(t, func(t *testing.T) {
+				begun, said := make(chan struct{}), make(chan string, 1)
+				cc := scripted(t, func(_ int, c *raw.Conn) {
+					id, _ := c.Request()
+					close(begun)
+					said <- c.Transcript(id)
+					c.Drain()
+				})
+				ctx, cancel := context.WithTimeout(within(t), tc.timeout)
+				defer cancel()
+				stream := open(t, ctx, cc)
+				wait(t, begun, "call")
+				tc.end(cancel)
+				equal(t, result(receive(stream)), tc.want)
+				equal(t, wait(t, said, "end of the stream"), "RST_STREAM CANCEL")
 			})
-			ctx, cancel := context.WithTimeout(within(t), tc.timeout)
-			defer cancel()
-			stream := open(t, ctx, plain(t, addr))
-			wait(t, begun, "call")
-			tc.end(cancel)
-			equal(t, result(receive(stream)), tc.want)
-			equal(t, wait(t, said, "end of the stream"), "RST_STREAM CANCEL")
 		})
 	}
 }

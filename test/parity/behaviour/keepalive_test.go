@@ -27,41 +27,23 @@ import (
 
 // deafServer serves connections that the channel makes: it reads, answers nothing, and hands each PING to pings.
 func deafServer(t *testing.T, pings chan<- time.Duration, script func(n int, c *raw.Conn), opts ...grpc.DialOption) *grpc.ClientConn {
-	lis := bufconn.Listen(1 << 16)
-	t.Cleanup(func() { lis.Close() })
-	go func() { // ends with the listener
-		for n := 0; ; n++ {
-			nc, err := lis.Accept()
+	return scripted(t, func(n int, c *raw.Conn) {
+		start := time.Now()
+		for {
+			f, err := c.Framer.ReadFrame()
 			if err != nil {
 				return
 			}
-			go func() { // ends with the connection
-				defer nc.Close()
-				c := raw.Server(t, nc)
-				nc.SetDeadline(time.Time{})
-				start := time.Now()
-				for {
-					f, err := c.Framer.ReadFrame()
-					if err != nil {
-						return
-					}
-					switch f.(type) {
-					case *http2.PingFrame:
-						pings <- time.Since(start)
-					case *http2.MetaHeadersFrame:
-						if script != nil {
-							script(n, c)
-						}
-					}
+			switch f.(type) {
+			case *http2.PingFrame:
+				pings <- time.Since(start)
+			case *http2.MetaHeadersFrame:
+				if script != nil {
+					script(n, c)
 				}
-			}()
+			}
 		}
-	}()
-	opts = append([]grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }),
 	}, opts...)
-	return client(t, "passthrough:///server", opts...)
 }
 
 func TestKeepaliveOfAClient(t *testing.T) {

@@ -1,4 +1,4 @@
-// Scripted peers of the libraries under test: a client for a server, and the fields of a well-formed request and response.
+// Scripted peers of the libraries under test: a client for a server, a server for a channel, and the fields of well-formed heads.
 
 package behaviour
 
@@ -6,8 +6,12 @@ import (
 	"fmt"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/net/http2"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/grpc/test/parity/internal/raw"
 )
 
@@ -20,6 +24,29 @@ func rawClient(t testing.TB, p *pair) *raw.Conn {
 	}
 	t.Cleanup(func() { nc.Close() })
 	return raw.Client(t, nc)
+}
+
+// scripted is a channel over memory, for bubbles, whose server does what script says with each connection, numbered from 0, and closes it.
+// Reads and writes have no bounds of time.
+func scripted(t *testing.T, script func(n int, c *raw.Conn), opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	lis := bufconn.Listen(1 << 16)
+	t.Cleanup(func() { lis.Close() })
+	go func() { // ends with the listener
+		for n := 0; ; n++ {
+			nc, err := lis.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // ends with the connection
+				defer nc.Close()
+				c := raw.Server(t, nc)
+				nc.SetDeadline(time.Time{})
+				script(n, c)
+			}()
+		}
+	}()
+	return plain(t, "server", append(opts, memory(&pair{lis: lis}))...)
 }
 
 // request is the header of a well-formed request, and more.
