@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -52,22 +53,22 @@ var kinds = []struct {
 func TestDeadlineThatPassesDuringACall(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
-			ended := make(chan error, 1)
-			p := start(t, setup{service: hanging(nil, ended)})
-			reach(t, p.cc, connectivity.Ready)
-			// The call must have left before the deadline passes, so that the handler runs.
-			ctx, cancel := context.WithTimeout(within(t), 100*time.Millisecond)
-			defer cancel()
-			stream, err := p.cc.NewStream(ctx, kind.desc, kind.method)
-			if err != nil {
-				t.Fatal(err)
-			}
-			stream.SendMsg(echo.Of("x"))
-			stream.CloseSend()
-			deadlinePassed(t, result(receive(stream)))
-			if s := wait(t, ended, "end of the handler"); s != context.DeadlineExceeded && s != context.Canceled {
-				t.Errorf("got %v at the server, want a context error", s)
-			}
+			synctest.Test(t, func(t *testing.T) { // where the deadline cannot pass before the handler waits for it
+				ended := make(chan error, 1)
+				p := start(t, setup{service: hanging(nil, ended)})
+				ctx, cancel := context.WithTimeout(within(t), 100*time.Millisecond)
+				defer cancel()
+				stream, err := p.cc.NewStream(ctx, kind.desc, kind.method)
+				if err != nil {
+					t.Fatal(err)
+				}
+				stream.SendMsg(echo.Of("x"))
+				stream.CloseSend()
+				deadlinePassed(t, result(receive(stream)))
+				if s := wait(t, ended, "end of the handler"); s != context.DeadlineExceeded && s != context.Canceled {
+					t.Errorf("got %v at the server, want a context error", s)
+				}
+			})
 		})
 	}
 }
@@ -128,44 +129,48 @@ func TestServerSeesTheDeadline(t *testing.T) {
 }
 
 func TestDeadlineWhileWaitingForAServerThatRefuses(t *testing.T) {
-	lis := listen(t)
-	lis.Close()
-	cc := plain(t, lis.Addr().String())
-	reach(t, cc, connectivity.TransientFailure)
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	equal(t, result(unary(ctx, cc, "x", grpc.WaitForReady(true))),
-		`rpc error: code = DeadlineExceeded desc = latest balancer error: connection error: desc = "transport: Error while dialing: dial tcp ADDR: connect: connection refused"`)
-	_, err := cc.NewStream(ctx, echo.BidiDesc, echo.Bidi, grpc.WaitForReady(true))
-	equal(t, text(err), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+	synctest.Test(t, func(t *testing.T) {
+		cc := plain(t, "nowhere", dialError(temporary{true}))
+		reach(t, cc, connectivity.TransientFailure)
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		equal(t, result(unary(ctx, cc, "x", grpc.WaitForReady(true))),
+			`rpc error: code = DeadlineExceeded desc = latest balancer error: connection error: desc = "transport: Error while dialing: dialer says no"`)
+		_, err := cc.NewStream(ctx, echo.BidiDesc, echo.Bidi, grpc.WaitForReady(true))
+		equal(t, text(err), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+	})
 }
 
 func TestDeadlineWhileConnecting(t *testing.T) {
-	cc := plain(t, "nowhere", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}))
-	reach(t, cc, connectivity.Connecting)
-	for _, waitForReady := range []bool{true, false} {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-		defer cancel()
-		equal(t, result(unary(ctx, cc, "x", grpc.WaitForReady(waitForReady))),
-			"rpc error: code = DeadlineExceeded desc = context deadline exceeded while waiting for connections to become ready")
-		_, err := cc.NewStream(ctx, echo.BidiDesc, echo.Bidi, grpc.WaitForReady(waitForReady))
-		equal(t, text(err), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		cc := plain(t, "nowhere", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}))
+		reach(t, cc, connectivity.Connecting)
+		for _, waitForReady := range []bool{true, false} {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			defer cancel()
+			equal(t, result(unary(ctx, cc, "x", grpc.WaitForReady(waitForReady))),
+				"rpc error: code = DeadlineExceeded desc = context deadline exceeded while waiting for connections to become ready")
+			_, err := cc.NewStream(ctx, echo.BidiDesc, echo.Bidi, grpc.WaitForReady(waitForReady))
+			equal(t, text(err), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+		}
+	})
 }
 
 func TestDeadlineWhileResolving(t *testing.T) {
-	silent := manual.NewBuilderWithScheme("silent")
-	cc := client(t, "silent:///x", grpc.WithResolvers(silent), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	for _, waitForReady := range []bool{true, false} {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
-		defer cancel()
-		equal(t, result(unary(ctx, cc, "x", grpc.WaitForReady(waitForReady))), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
-		_, err := cc.NewStream(ctx, echo.BidiDesc, echo.Bidi, grpc.WaitForReady(waitForReady))
-		equal(t, text(err), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		silent := manual.NewBuilderWithScheme("silent")
+		cc := client(t, "silent:///x", grpc.WithResolvers(silent), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		for _, waitForReady := range []bool{true, false} {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			defer cancel()
+			equal(t, result(unary(ctx, cc, "x", grpc.WaitForReady(waitForReady))), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+			_, err := cc.NewStream(ctx, echo.BidiDesc, echo.Bidi, grpc.WaitForReady(waitForReady))
+			equal(t, text(err), "rpc error: code = DeadlineExceeded desc = context deadline exceeded")
+		}
+	})
 }
 
 func TestHandlerOutlivesTheDeadlineAndAnswersAnyway(t *testing.T) {
@@ -216,12 +221,14 @@ func TestContextsThatEndForAReason(t *testing.T) {
 }
 
 func TestServerContextOfADeadlineThatTheServerNotices(t *testing.T) {
-	ended := make(chan error, 1)
-	p := start(t, setup{service: hanging(nil, ended)})
-	conn := rawClient(t, p)
-	conn.Headers(1, false, request(echo.Unary, "grpc-timeout", "20m")...)
-	conn.Data(1, true, raw.Message(0, raw.Text("x")))
-	trailers := "HEADERS :status=200 content-type=application/grpc grpc-status=4 grpc-message=context deadline exceeded END_STREAM"
-	oneOf(t, conn.Transcript(1), trailers, trailers+" | RST_STREAM CANCEL", "RST_STREAM CANCEL")
-	oneOf(t, text(wait(t, ended, "end of the handler")), "context deadline exceeded", "context canceled")
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		p := start(t, setup{service: hanging(nil, ended)})
+		conn := rawClient(t, p)
+		conn.Headers(1, false, request(echo.Unary, "grpc-timeout", "20m")...)
+		conn.Data(1, true, raw.Message(0, raw.Text("x")))
+		trailers := "HEADERS :status=200 content-type=application/grpc grpc-status=4 grpc-message=context deadline exceeded END_STREAM"
+		oneOf(t, conn.Transcript(1), trailers, trailers+" | RST_STREAM CANCEL", "RST_STREAM CANCEL")
+		oneOf(t, text(wait(t, ended, "end of the handler")), "context deadline exceeded", "context canceled")
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"golang.org/x/net/http2"
 
@@ -37,6 +38,7 @@ func startHTTP(t testing.TB, s setup) *pair {
 	web.Protocols.SetUnencryptedHTTP2(true)
 	web.Protocols.SetHTTP1(true)
 	go web.Serve(p.lis)
+	t.Cleanup(p.server.Stop)
 	t.Cleanup(func() { web.Close() })
 	p.cc = p.dial(t, s.client...)
 	return p
@@ -221,16 +223,20 @@ func TestServeHTTPNeedsAFlusher(t *testing.T) {
 
 func TestDeadlineOverHTTP(t *testing.T) {
 	for _, kind := range kinds {
-		ended := make(chan error, 1)
-		p := startHTTP(t, setup{service: hanging(nil, ended)})
-		conn := rawClient(t, p)
-		conn.Headers(1, false, request(kind.method, "grpc-timeout", "50m")...)
-		conn.Data(1, false, raw.Message(0, raw.Text("x")))
-		if kind.method == echo.Unary || kind.method == echo.ServerStream {
-			conn.Data(1, true, nil)
-		}
-		equal(t, text(wait(t, ended, "end of the handler")), "context deadline exceeded")
-		conn.Transcript(1)
+		t.Run(kind.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ended := make(chan error, 1)
+				p := startHTTP(t, setup{service: hanging(nil, ended)})
+				conn := rawClient(t, p)
+				conn.Headers(1, false, request(kind.method, "grpc-timeout", "50m")...)
+				conn.Data(1, false, raw.Message(0, raw.Text("x")))
+				if kind.method == echo.Unary || kind.method == echo.ServerStream {
+					conn.Data(1, true, nil)
+				}
+				equal(t, text(wait(t, ended, "end of the handler")), "context deadline exceeded")
+				conn.Transcript(1)
+			})
+		})
 	}
 }
 
