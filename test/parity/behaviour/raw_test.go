@@ -26,9 +26,8 @@ func rawClient(t testing.TB, p *pair) *raw.Conn {
 	return raw.Client(t, nc)
 }
 
-// scripted is a channel over memory, for bubbles, whose server does what script says with each connection, numbered from 0, and closes it.
-// Reads and writes have no bounds of time.
-func scripted(t *testing.T, script func(n int, c *raw.Conn), opts ...grpc.DialOption) *grpc.ClientConn {
+// network is one over memory, on which every connection, numbered from 0, is served as serve says, and closed then.
+func network(t *testing.T, serve func(n int, nc net.Conn)) grpc.DialOption {
 	t.Helper()
 	lis := bufconn.Listen(1 << 16)
 	t.Cleanup(func() { lis.Close() })
@@ -40,13 +39,22 @@ func scripted(t *testing.T, script func(n int, c *raw.Conn), opts ...grpc.DialOp
 			}
 			go func() { // ends with the connection
 				defer nc.Close()
-				c := raw.Server(t, nc)
-				nc.SetDeadline(time.Time{})
-				script(n, c)
+				serve(n, nc)
 			}()
 		}
 	}()
-	return plain(t, "server", append(opts, memory(&pair{lis: lis}))...)
+	return memory(&pair{lis: lis})
+}
+
+// scripted is a channel over memory, for bubbles, whose server does what script says with each connection, numbered from 0, and closes it.
+// Reads and writes have no bounds of time.
+func scripted(t *testing.T, script func(n int, c *raw.Conn), opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	return plain(t, "server", append(opts, network(t, func(n int, nc net.Conn) {
+		c := raw.Server(t, nc)
+		nc.SetDeadline(time.Time{})
+		script(n, c)
+	}))...)
 }
 
 // request is the header of a well-formed request, and more.
