@@ -44,8 +44,8 @@ var (
 func (e end) meet(t *testing.T, client, server credentials.TransportCredentials) {
 	t.Helper()
 	if strings.Contains(e.call, "server preface") {
-		f := &sayFirst{said: make(chan struct{})}
-		client, server = f.client(client), f.server(server)
+		f := newSayFirst()
+		client, server = f.with(client), f.with(server)
 	}
 	call, handshake := meeting(t, client, server)
 	equal(t, call, e.call)

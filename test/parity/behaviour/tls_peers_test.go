@@ -15,6 +15,7 @@ import (
 	"crypto/x509/pkix"
 	"math/big"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,20 +83,22 @@ func meeting(t *testing.T, client, server credentials.TransportCredentials) (cal
 // there is no race between that and the server's closing of the connection.
 type sayFirst struct {
 	credentials.TransportCredentials
-	said   chan struct{} // closed when the preface is written
-	serves bool
+	said <-chan struct{} // closed when the preface is written, on one connection or more
+	say  func()          // closes said
 }
 
-func (f *sayFirst) client(creds credentials.TransportCredentials) *sayFirst {
-	return &sayFirst{creds, f.said, false}
+func newSayFirst() *sayFirst {
+	said := make(chan struct{})
+	return &sayFirst{said: said, say: sync.OnceFunc(func() { close(said) })}
 }
 
-func (f *sayFirst) server(creds credentials.TransportCredentials) *sayFirst {
-	return &sayFirst{creds, f.said, true}
+// with makes an end of the credentials.
+func (f *sayFirst) with(creds credentials.TransportCredentials) *sayFirst {
+	return &sayFirst{creds, f.said, f.say}
 }
 
 func (f *sayFirst) Clone() credentials.TransportCredentials {
-	return &sayFirst{f.TransportCredentials.Clone(), f.said, f.serves}
+	return f.with(f.TransportCredentials.Clone())
 }
 
 func (f *sayFirst) ClientHandshake(ctx context.Context, authority string, nc net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -103,7 +106,7 @@ func (f *sayFirst) ClientHandshake(ctx context.Context, authority string, nc net
 	if err != nil {
 		return nil, nil, err
 	}
-	return &speaking{Conn: nc, said: f.said}, info, nil
+	return &speaking{Conn: nc, say: f.say}, info, nil
 }
 
 func (f *sayFirst) ServerHandshake(nc net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -114,14 +117,14 @@ func (f *sayFirst) ServerHandshake(nc net.Conn) (net.Conn, credentials.AuthInfo,
 type speaking struct {
 	net.Conn
 	written int
-	said    chan struct{}
+	say     func()
 }
 
 func (s *speaking) Write(p []byte) (int, error) {
 	n, err := s.Conn.Write(p)
 	const preface = 24 + 9
 	if before := s.written < preface; before && s.written+n >= preface {
-		close(s.said)
+		s.say()
 	}
 	s.written += n
 	return n, err
