@@ -150,9 +150,9 @@ func (c caller) unknown() {
 	fmt.Println(c.cc.Invoke(c.ctx, "/none/Such", echo.Of("x"), new(echo.Text)))
 }
 
-// deadline makes a call whose deadline passes. Who notices first is open, so only the code is printed.
+// deadline makes a call whose deadline passes, when its handler has begun. Who notices first is open, so only the code is printed.
 func (c caller) deadline() {
-	ctx, cancel := context.WithTimeout(c.ctx, 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(c.ctx, 2*time.Second)
 	defer cancel()
 	err := c.cc.Invoke(ctx, echo.Unary, echo.Of("wait"), new(echo.Text))
 	fmt.Print(status.Code(err), "; ")
