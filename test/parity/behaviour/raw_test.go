@@ -3,6 +3,7 @@
 package behaviour
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"testing"
@@ -26,8 +27,8 @@ func rawClient(t testing.TB, p *pair) *raw.Conn {
 	return raw.Client(t, nc)
 }
 
-// network is one over memory, on which every connection, numbered from 0, is served as serve says, and closed then.
-func network(t *testing.T, serve func(n int, nc net.Conn)) grpc.DialOption {
+// network is the dialer of one over memory, on which every connection, numbered from 0, is served as serve says, and closed then.
+func network(t *testing.T, serve func(n int, nc net.Conn)) func(context.Context, string) (net.Conn, error) {
 	t.Helper()
 	lis := bufconn.Listen(1 << 16)
 	t.Cleanup(func() { lis.Close() })
@@ -43,18 +44,21 @@ func network(t *testing.T, serve func(n int, nc net.Conn)) grpc.DialOption {
 			}()
 		}
 	}()
-	return memory(&pair{lis: lis})
+	return func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }
 }
 
 // scripted is a channel over memory, for bubbles, whose server does what script says with each connection, numbered from 0, and closes it.
-// Reads and writes have no bounds of time.
 func scripted(t *testing.T, script func(n int, c *raw.Conn), opts ...grpc.DialOption) *grpc.ClientConn {
 	t.Helper()
-	return plain(t, "server", append(opts, network(t, func(n int, nc net.Conn) {
-		c := raw.Server(t, nc)
-		nc.SetDeadline(time.Time{})
-		script(n, c)
-	}))...)
+	dial := network(t, func(n int, nc net.Conn) { script(n, unbounded(t, nc)) })
+	return plain(t, "server", append(opts, grpc.WithContextDialer(dial))...)
+}
+
+// unbounded makes the server's end of nc, whose reads and writes have no bounds of time.
+func unbounded(t *testing.T, nc net.Conn) *raw.Conn {
+	c := raw.Server(t, nc)
+	nc.SetDeadline(time.Time{})
+	return c
 }
 
 // request is the header of a well-formed request, and more.

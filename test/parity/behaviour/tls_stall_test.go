@@ -87,10 +87,10 @@ func TestClientEndsHandshakesThatStall(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cc := client(t, "passthrough:///server", grpc.WithTransportCredentials(credentials.NewTLS(id.client())),
-					network(t, func(_ int, nc net.Conn) {
+					grpc.WithContextDialer(network(t, func(_ int, nc net.Conn) {
 						tc.say(nc)
 						io.Copy(io.Discard, nc)
-					}),
+					})),
 					grpc.WithConnectParams(grpc.ConnectParams{
 						Backoff: backoff.Config{BaseDelay: soon / 10, Multiplier: 1, MaxDelay: soon / 10}, MinConnectTimeout: soon,
 					}))

@@ -8,11 +8,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/net/http2"
+
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/parity/internal/raw"
 )
 
@@ -29,21 +30,22 @@ func (m *mute) Write(p []byte) (int, error) {
 	return m.Conn.Write(p)
 }
 
-// silenced makes a channel to addr whose first connection becomes mute when the returned function is called.
-func silenced(t *testing.T, addr string) (cc *grpc.ClientConn, silence func()) {
+// silenced makes a channel to a server that does what script says. Its first connection becomes mute when silence is called.
+func silenced(t *testing.T, script func(n int, c *raw.Conn, silence func())) *grpc.ClientConn {
 	t.Helper()
 	var first atomic.Pointer[mute]
-	cc = client(t, "passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
-			nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-			m := &mute{Conn: nc}
-			first.CompareAndSwap(nil, m)
-			return m, err
-		}))
-	return cc, func() { first.Load().silent.Store(true) }
+	dial := network(t, func(n int, nc net.Conn) {
+		script(n, unbounded(t, nc), func() { first.Load().silent.Store(true) })
+	})
+	return plain(t, "server", grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, addr)
+		m := &mute{Conn: nc}
+		first.CompareAndSwap(nil, m)
+		return m, err
+	}))
 }
 
-// notice has the client find out that it cannot write, by an answer to a PING.
+// notice has the client find out that it cannot write, by an answer to a PING: in a bubble, time passes when it has.
 func notice(c *raw.Conn) {
 	c.Framer.WritePing(false, [8]byte{'h', 'e', 'a', 'r', 'd', '?'})
 	<-time.After(100 * time.Millisecond)
@@ -56,45 +58,37 @@ func serveOne(c *raw.Conn, id uint32) {
 }
 
 func TestAnswersComeToAClientThatCannotWrite(t *testing.T) {
-	var silence func()
-	ready := make(chan struct{})
-	addr := raw.Listen(t, func(_ int, c *raw.Conn) {
-		id, _ := c.Request()
-		if id == 0 || !c.Until(id) {
-			return
-		}
-		<-ready
-		silence()
-		notice(c)
-		serveOne(c, id)
-		c.Drain()
+	synctest.Test(t, func(t *testing.T) {
+		cc := silenced(t, func(_ int, c *raw.Conn, silence func()) {
+			id, _ := c.Request()
+			if id == 0 || !c.Until(id) {
+				return
+			}
+			silence()
+			notice(c)
+			serveOne(c, id)
+			c.Drain()
+		})
+		equal(t, result(unary(within(t), cc, "x")), `"one"`)
 	})
-	var cc *grpc.ClientConn
-	cc, silence = silenced(t, addr)
-	close(ready)
-	equal(t, result(unary(within(t), cc, "x")), `"one"`)
 }
 
 func TestRefusedCallsAreMadeAgainByAClientThatCannotWrite(t *testing.T) {
-	var silence func()
-	ready := make(chan struct{})
-	addr := raw.Listen(t, func(n int, c *raw.Conn) {
-		id, _ := c.Request()
-		if id == 0 || !c.Until(id) {
-			return
-		}
-		if n == 0 {
-			<-ready
-			silence()
-			notice(c)
-			c.GoAway(0, http2.ErrCodeNo, "")
-			return
-		}
-		serveOne(c, id)
-		c.Drain()
+	synctest.Test(t, func(t *testing.T) {
+		cc := silenced(t, func(n int, c *raw.Conn, silence func()) {
+			id, _ := c.Request()
+			if id == 0 || !c.Until(id) {
+				return
+			}
+			if n == 0 {
+				silence()
+				notice(c)
+				c.GoAway(0, http2.ErrCodeNo, "")
+			} else {
+				serveOne(c, id)
+			}
+			c.Drain()
+		})
+		equal(t, result(unary(within(t), cc, "x")), `"one"`)
 	})
-	var cc *grpc.ClientConn
-	cc, silence = silenced(t, addr)
-	close(ready)
-	equal(t, result(unary(within(t), cc, "x")), `"one"`)
 }
