@@ -71,13 +71,14 @@ func once(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerIn
 	return in, decode(in)
 }
 
-// runServer is the server, which serves until its standard input ends.
+// runServer is the server, which serves until its standard input ends. A handshake may stall for an hour: a test begins many, one by one, and
+// wants all of them to be there.
 func runServer(opts ...grpc.ServerOption) {
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	s := grpc.NewServer(opts...)
+	s := grpc.NewServer(append(opts, grpc.ConnectionTimeout(time.Hour))...)
 	s.RegisterService(&service, nil)
 	go s.Serve(lis) // ends with the process
 	obey(map[string]func([]string) string{
