@@ -49,7 +49,7 @@ func silentListener(t *testing.T) (address string, accepted <-chan net.Conn) {
 
 func TestProxyThatIsSilentCountsAgainstTheConnectTimeout(t *testing.T) {
 	address, _ := silentListener(t)
-	cc := newChannel(t, "dns:///server.test:1", throughProxy(address), WithConnectParams(ConnectParams{MinConnectTimeout: 50 * time.Millisecond}))
+	cc := newChannel(t, "dns:///server.test:1", throughProxy(address), WithConnectParams(ConnectParams{MinConnectTimeout: 500 * time.Millisecond}))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	_, err := echo(ctx, cc, "x")
