@@ -14,9 +14,10 @@ import (
 )
 
 func TestHelloWorld(t *testing.T) {
+	server, client := build(t, "./helloworld/greeter_server"), build(t, "./helloworld/greeter_client")
 	addr := freeAddr(t)
-	start(t, addr, build(t, "./helloworld/greeter_server"), "-port", port(addr))
-	wantOutput(t, output(t, build(t, "./helloworld/greeter_client"), "-addr", addr, "-name", "gopher"), "Greeting: Hello gopher")
+	start(t, addr, server, "-port", port(addr))
+	wantOutput(t, output(t, client, "-addr", addr, "-name", "gopher"), "Greeting: Hello gopher")
 }
 
 func TestRouteGuide(t *testing.T) {
