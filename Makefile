@@ -22,7 +22,7 @@ test: ## run the tests
 	$(GO) test ./...
 
 race: ## run the tests with the race detector
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 
 poison: ## run the tests with buffers overwritten as they return to their pools
 	$(GO) test -tags poison ./...
@@ -72,11 +72,11 @@ hostile: ## run the tests of peers that break the rules
 	HOSTILE=full $(GO) test -count=1 -timeout 20m -v ./test/hostile/...
 
 held: ## run the tests of how much memory peers can hold
-	HELD_FULL=1 $(GO) test -count=1 -v ./test/held/...
+	HELD_FULL=1 $(GO) test -count=1 -timeout 20m -v ./test/held/...
 
 faults: ## run the tests of networks with faults at length
-	FAULTS_SEEDS=200 $(GO) test -race -count=1 -v -run '^Test(CallsEnd|Keepalive)' ./test/faults
-	FAULTS_SEEDS=200 $(GO) test -count=1 -v -run '^Test' -skip '^Test(CallsEnd|Keepalive)' ./test/faults
+	FAULTS_SEEDS=200 $(GO) test -race -count=1 -timeout 20m -v -run '^Test(CallsEnd|Keepalive)' ./test/faults
+	FAULTS_SEEDS=200 $(GO) test -count=1 -timeout 20m -v -run '^Test' -skip '^Test(CallsEnd|Keepalive)' ./test/faults
 
 history: ## make a million calls in each way that servers come and go, and check how each ended
 	HISTORY_CALLS=1000000 $(GO) test -count=1 -timeout 60m -v -run '^Test(GracefulRestarts|SuddenStops|ConnectionsThatAge)' ./test/faults
