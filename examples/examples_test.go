@@ -50,7 +50,8 @@ func TestREADMEOfTheRepository(t *testing.T) {
 	if len(programs) != 2 {
 		t.Fatalf("programs in README.md: got %d, want a server and a client", len(programs))
 	}
-	addr := freeAddr(t)
+	lis := listen(t) // keeps the port, which is written into the programs, until they are built
+	addr := lis.Addr().String()
 	var paths []string
 	for _, p := range programs {
 		source := filepath.Join(t.TempDir(), "main.go")
@@ -59,6 +60,7 @@ func TestREADMEOfTheRepository(t *testing.T) {
 		}
 		paths = append(paths, build(t, source))
 	}
+	lis.Close()
 	start(t, addr, paths[0])
 	wantOutput(t, output(t, paths[1]), "Hello gopher")
 }
@@ -127,12 +129,20 @@ func start(t *testing.T, addr, program string, args ...string) {
 // freeAddr returns an address of this machine with a port that was free a moment ago.
 func freeAddr(t *testing.T) string {
 	t.Helper()
+	lis := listen(t)
+	lis.Close()
+	return lis.Addr().String()
+}
+
+// listen listens on a free port, at most until the test ends.
+func listen(t *testing.T) net.Listener {
+	t.Helper()
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
-	return lis.Addr().String()
+	t.Cleanup(func() { lis.Close() })
+	return lis
 }
 
 func port(addr string) string { return addr[strings.LastIndex(addr, ":")+1:] }
