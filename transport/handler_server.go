@@ -195,21 +195,39 @@ func (x *exchange) interrupt() {
 	}
 }
 
-// send sends headers and a message, whose reference it takes over, as far as they are there. An error says only that the call is
-// over: its context says why.
-func (x *exchange) send(s *ServerStream, h *responseHeader, m *OutMessage) error {
-	if m != nil {
-		defer m.Free()
-	}
+// sendHeader is ServerStream.SendHeader. What a response says is settled in the turn in which it is written, here and below: others may have
+// something to say meanwhile, or end it.
+func (x *exchange) sendHeader(s *ServerStream) error {
 	if !x.enter() {
 		return ErrStreamDone
 	}
 	defer x.exit()
+	h, err := s.takeHeader()
+	switch {
+	case err != nil:
+		return err
+	case h == nil:
+		return ErrIllegalHeaderWrite
+	}
+	return x.put(s, h, nil)
+}
+
+// send is ServerStream.Write.
+func (x *exchange) send(s *ServerStream, m *OutMessage) error {
+	defer m.Free()
+	if !x.enter() {
+		return ErrStreamDone
+	}
+	defer x.exit()
+	h, err := s.takeHeader()
+	if err != nil {
+		return err
+	}
 	return x.put(s, h, m)
 }
 
-// finish is send, with the trailers behind it. Only the first call counts.
-func (x *exchange) finish(s *ServerStream, h *responseHeader, m *OutMessage, t *trailers) error {
+// finish is ServerStream.Finish. Only the first call counts.
+func (x *exchange) finish(s *ServerStream, st *status.Status, m *OutMessage) error {
 	if m != nil {
 		defer m.Free()
 	}
@@ -221,10 +239,14 @@ func (x *exchange) finish(s *ServerStream, h *responseHeader, m *OutMessage, t *
 		return ErrStreamDone
 	}
 	x.ended = true
+	t, h, err := s.ending(x.verdict(st), m != nil)
+	if err != nil {
+		m = nil
+	}
 	if t.only {
 		h = &responseHeader{subtype: t.subtype}
 	}
-	err := x.put(s, h, m)
+	err = x.put(s, h, m)
 	x.putTrailers(t)
 	return err
 }

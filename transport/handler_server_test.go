@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -337,4 +338,31 @@ func TestCallOfHTTPEndsWithItsContext(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestResponsesOfHTTPAreSettledInTheirTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := serveHTTP(t, newHTTPRequest(http.NoBody), func(s *ServerStream) {
+			<-s.http.turn // somebody else writes
+			var ends sync.WaitGroup
+			var errs [2]error
+			for i, f := range []func() error{
+				func() error { return s.Write(okMessage()) },
+				func() error { return s.Finish(status.New(codes.Aborted, "x"), nil) },
+			} {
+				ends.Go(func() { errs[i] = f() })
+				synctest.Wait()
+			}
+			if err := errors.Join(s.SetHeader(metadata.Pairs("head", "1")), s.SetTrailer(metadata.Pairs("tail", "2"))); err != nil {
+				t.Errorf("while both wait: got %v", err)
+			}
+			s.http.exit()
+			if ends.Wait(); errs != [2]error{} {
+				t.Errorf("Write and Finish: got %v", errs)
+			}
+		})
+		if got.Header.Get("head") != "1" || got.Trailer.Get("tail") != "2" || got.Trailer.Get("Grpc-Status") != "10" {
+			t.Errorf("got %v, trailers %v, want all of what was set before their turn", got.Header, got.Trailer)
+		}
+	})
 }

@@ -201,14 +201,15 @@ func (s *ServerStream) SendHeader(md metadata.MD) error {
 		s.header = metadata.Join(s.header, md)
 	}
 	s.mu.Unlock()
+	if s.http != nil {
+		return s.http.sendHeader(s)
+	}
 	block, err := s.takeHeader()
 	switch {
 	case err != nil:
 		return err
 	case block == nil:
 		return ErrIllegalHeaderWrite
-	case s.http != nil:
-		return s.http.send(s, block, nil)
 	}
 	s.c.mu.Lock()
 	defer s.c.unlock()
@@ -267,10 +268,10 @@ func (s *ServerStream) headerLocked(h *responseHeader) error {
 // Write sends a message, whose reference it takes over, behind the headers if those were not sent. It blocks while too much of the
 // stream waits to be written. An error says only that the stream is over: its context says why.
 func (s *ServerStream) Write(m *OutMessage) error {
-	h, err := s.takeHeader()
-	if err == nil && s.http != nil {
-		return s.http.send(s, h, m)
+	if s.http != nil {
+		return s.http.send(s, m)
 	}
+	h, err := s.takeHeader()
 	if err == nil && h != nil {
 		s.c.mu.Lock()
 		if err = s.headerLocked(h); err == nil {
@@ -290,17 +291,14 @@ func (s *ServerStream) Write(m *OutMessage) error {
 // Finish ends the call with a status, behind a last message if there is one, whose reference it takes over. What the client still
 // sends is dropped. It never blocks. Only the first call counts.
 func (s *ServerStream) Finish(st *status.Status, last *OutMessage) error {
+	defer s.finish()
 	if s.http != nil {
-		st = s.http.verdict(st)
+		return s.http.finish(s, st, last)
 	}
 	t, h, err := s.ending(st, last != nil)
 	if err != nil && last != nil {
 		last.Free()
 		last = nil
-	}
-	defer s.finish()
-	if s.http != nil {
-		return s.http.finish(s, h, last, t)
 	}
 	c := s.c
 	c.mu.Lock()
