@@ -100,6 +100,7 @@ type caller struct {
 
 // callScript has a channel call a script.
 func callScript(t *testing.T, rest []byte, how uint16) {
+	rest = rest[:min(len(rest), scriptBytes)]
 	line := faultconn.Plan{}
 	if how&narrowAgain != 0 {
 		line.Buffer = 1 << 10
