@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"net"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -179,14 +180,34 @@ func TestAnotherGoroutineReadsOn(t *testing.T) {
 	}
 }
 
+// settle reads until the client's SETTINGS are acknowledged, and waits until the write goroutine has nothing to do: as long as it has, it takes
+// what is there whenever it likes.
+func (h *turnTaker) settle(t *testing.T, f *http2.Framer) {
+	t.Helper()
+	for settled := false; !settled; {
+		fr, err := f.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		settings, ok := fr.(*http2.SettingsFrame)
+		settled = ok && settings.IsAck()
+	}
+	for busy := true; busy; runtime.Gosched() {
+		h.server.mu.Lock()
+		busy = h.server.send.writer == writerRunning || len(h.server.send.buf) > 0
+		h.server.mu.Unlock()
+	}
+}
+
 func TestAnswersOfATurnLeaveTogether(t *testing.T) {
 	h := &turnTaker{answer: true}
 	nc, out, p := takeTurns(t, h)
 	reads := &countedReads{Conn: nc}
 	f := http2.NewFramer(nil, reads)
+	h.settle(t, f)
 	whole(t, nc, out, p, 1, 3, 5)
 	<-h.turns
-	before := 0
+	before := reads.n
 	for open := 3; open > 0; {
 		fr, err := f.ReadFrame()
 		if err != nil {
