@@ -1,6 +1,7 @@
 // How large flow-control windows have to be so that they are not what limits a peer: as large as what is consumed within a few round
-// trips. The round trip is timed by a PING while data arrives. A window grows only for a stream whose reader keeps up, and by
-// what that reader has consumed, so that a peer cannot make this side hold much more than was ever read.
+// trips. The round trip is timed by a PING while data arrives. The window of a stream grows if its reader keeps up, and by what that
+// reader has consumed, so that a peer cannot make this side hold much more than was ever read; but for a limited larger window that all
+// streams of a connection get once one would have used it.
 
 package transport
 
@@ -14,8 +15,8 @@ import (
 const (
 	// maxWindow is the largest window, in bytes, that a stream grows to.
 	maxWindow = 16 << 20
-	// maxInitialWindow is the window, in bytes, that streams begin with, unless an option says more, once larger messages than fit into the
-	// initial one have been read, or a stream has earned a larger one. It is what a peer can make this side hold by each stream that nobody reads.
+	// maxInitialWindow is the window, in bytes, that the streams of a connection have at least once a message was read of which two would not
+	// fit into the initial one, or a stream has earned a larger one. A peer can make this side hold as much by each stream that nobody reads.
 	maxInitialWindow = 256 << 10
 	// growTrips is how many round trips a reader may take for its whole window if the window is to grow.
 	growTrips = 4
@@ -96,12 +97,15 @@ type pace struct {
 }
 
 // grow makes the window w of a stream larger if its reader, of which this is the pace, keeps up. It is called when w is to be renewed
-// because the reader has taken a message of n bytes.
+// because the reader has taken a message of n bytes. Two such messages shall fit, so that one arrives while another is read.
 func (p *pace) grow(w *inWindow, l *link, n int64) {
 	if l.fixed || w.size >= maxWindow {
 		return
 	}
-	w.size = max(w.size, l.fitting(n))
+	if two := min(2*n, maxWindow); w.size < two {
+		w.size = two
+		l.earned(two)
+	}
 	if earned := l.window.Load(); w.size < earned { // an earlier stream has shown what the link needs
 		w.size = min(4*w.size, earned)
 		*p = pace{since: l.now()}
@@ -119,14 +123,6 @@ func (p *pace) grow(w *inWindow, l *link, n int64) {
 	*p = pace{since: now}
 }
 
-// fitting notes that a message of n bytes was read, and returns the size of a window that suits such messages: two of them shall fit, so that
-// one arrives while another is read.
-func (l *link) fitting(n int64) int64 {
-	two := min(2*n, maxWindow)
-	l.earned(two)
-	return two
-}
-
 // measure counts n bytes of DATA, and sends a PING if it is time for one.
 func (c *conn) measure(n int) {
 	if c.link.received(n) {
@@ -141,19 +137,20 @@ func (c *conn) measured() {
 		return
 	}
 	earned := c.link.window.Load()
-	c.read.window.size = max(c.read.window.size, min(2*earned, frame.MaxWindow))
-	if more := maxInitialWindow - c.streamWindow; more > 0 && earned > c.streamWindow {
-		c.widen(more)
+	if earned > c.streamWindow && c.streamWindow < maxInitialWindow {
+		c.widen()
 	}
+	c.read.window.size = max(c.read.window.size, min(2*max(earned, c.streamWindow), frame.MaxWindow))
 }
 
-// widen gives the peer more window for each stream, old and new (RFC 9113 §6.9.2).
-func (c *conn) widen(more int64) {
+// widen gives all streams, old and new, a window of maxInitialWindow (RFC 9113 §6.9.2). It happens once.
+func (c *conn) widen() {
 	c.mu.Lock()
 	for _, s := range c.streams {
-		s.recv.widen(more)
+		s.recv.widen(maxInitialWindow - c.streamWindow)
 	}
-	c.streamWindow += more
-	c.send.buf = frame.AppendSettings(c.send.buf, []frame.Setting{{ID: frame.InitialWindowSize, Value: uint32(c.streamWindow)}})
-	c.unlock()
+	c.streamWindow = maxInitialWindow
+	before := len(c.send.buf)
+	c.send.buf = frame.AppendSettings(c.send.buf, []frame.Setting{{ID: frame.InitialWindowSize, Value: maxInitialWindow}})
+	c.caused(before)
 }

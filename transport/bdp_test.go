@@ -224,14 +224,18 @@ func TestStreamsBeginWithMoreOnceLargeMessagesWereRead(t *testing.T) {
 		old := &stream{c: c, id: 1}
 		c.addLocked(old)
 		old.recv.window.open -= 1000
-		c.link.fitting(tt.read)
+		c.link.earned(2 * tt.read)
+		c.read.window = inWindow{size: 65535, open: 65535}
 		for range 2 { // the second time must change nothing
 			c.measured()
 		}
 		later := &stream{c: c, id: 3}
 		c.addLocked(later)
-		if got := old.recv.window.open; got != tt.want-1000 {
-			t.Errorf("%s: the old stream may send %d bytes, want %d", tt.name, got, tt.want-1000)
+		if got := old.recv.window; got != (inWindow{size: tt.want, open: tt.want - 1000}) {
+			t.Errorf("%s: the old stream has the window %+v, want %d, of which 1000 are used", tt.name, got, tt.want)
+		}
+		if got := c.read.window.size; !tt.fixed && got < 2*tt.want {
+			t.Errorf("%s: the window of the connection is %d, want room for two streams", tt.name, got)
 		}
 		if got := later.recv.window; got != (inWindow{size: tt.want, open: tt.want}) {
 			t.Errorf("%s: the later stream has the window %+v, want %d", tt.name, got, tt.want)
@@ -243,6 +247,23 @@ func TestStreamsBeginWithMoreOnceLargeMessagesWereRead(t *testing.T) {
 		if !bytes.Equal(c.send.buf, want) {
 			t.Errorf("%s: sent %x, want %x", tt.name, c.send.buf, want)
 		}
+	}
+}
+
+func TestLargeCallsAreNoReasonForSlowReadersToGetMore(t *testing.T) {
+	q, _ := newQueue(65535)
+	q.limit = 60_000
+	arriveAll(t, q, wireOf(60_000))
+	q.ended = true // a unary call
+	if _, _, err := q.take(); err != nil || q.link.window.Load() != 2*60_005 {
+		t.Errorf("got %v, %d bytes earned, want two messages", err, q.link.window.Load())
+	}
+	q, _ = newQueue(65535)
+	q.limit, q.window.open = 8<<20, 8<<20
+	arriveAll(t, q, wireOf(4<<20))
+	q.ended = true
+	if _, _, err := q.take(); err != nil || q.link.window.Load() != maxInitialWindow {
+		t.Errorf("got %v, %d bytes earned, want %d: what other streams get whatever their pace", err, q.link.window.Load(), maxInitialWindow)
 	}
 }
 

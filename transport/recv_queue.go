@@ -151,11 +151,12 @@ func (q *recvQueue) refund(n int) (increment uint32) {
 	return q.window.renew()
 }
 
-// widen counts n more bytes that the peer may send.
+// widen counts n more bytes that the peer may send, because streams begin with maxInitialWindow now.
 func (q *recvQueue) widen(n int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.window.open += n
+	q.window.size = max(q.window.size, maxInitialWindow)
 }
 
 // put takes the next bytes of the stream, which left more bytes of the same frame will follow. It returns the increment to give
@@ -376,8 +377,8 @@ func (q *recvQueue) take() (m InMessage, increment uint32, err error) {
 	q.reading = true
 	q.messages--
 	q.window.consume(int64(n))
-	if q.ended {
-		q.link.fitting(int64(n))
+	if q.ended { // what its window has missed, later streams shall have
+		q.link.earned(min(2*int64(n), maxInitialWindow))
 		return m, 0, nil
 	}
 	q.pace.bytes += int64(n)
