@@ -16,7 +16,7 @@ import (
 
 const (
 	copyLimit   = 4 << 10   // bytes of a message that are rather copied than referred to
-	turnSize    = 64 << 10  // bytes that a stream may send before it is the next one's turn
+	turnSize    = 64 << 10  // bytes that a stream may send before it is the next one's turn, or an eighth more if that is all
 	batchSize   = 256 << 10 // bytes of messages that go into one batch for a socket, unless an option says otherwise
 	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
 	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch

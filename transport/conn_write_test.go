@@ -175,6 +175,17 @@ func TestSmallMessagesShareFramesThatAnyPeerTakes(t *testing.T) {
 	}
 }
 
+// readyStream returns a stream that has n bytes to send, and the window for it.
+func readyStream(c *Client, n int) *ClientStream {
+	s := new(ClientStream)
+	s.init(c, s.deadline, 0)
+	m := NewOutMessage()
+	m.SetPayload(false, make([]byte, n))
+	s.out.push(m)
+	s.linkLocked()
+	return s
+}
+
 // gathered returns how many bytes of messages go into one batch when that many streams have 1 MiB to send and windows for it, and whether the
 // memory of the batch is used again.
 func gathered(nc net.Conn, size, streams int) (n int, kept bool) {
@@ -185,13 +196,7 @@ func gathered(nc net.Conn, size, streams int) (n int, kept bool) {
 	c.send.window, c.send.initial, c.send.maxFrame = 1<<30, 1<<30, maxFrameSize
 	b := new(batch)
 	for range streams {
-		s := new(ClientStream)
-		s.init(c, s.deadline, 0)
-		m := NewOutMessage()
-		m.SetPayload(false, append(m.Reserve(o.Pool, 1<<20), make([]byte, 1<<20)...))
-		s.out.push(m)
-		s.linkLocked()
-		defer s.out.drop()
+		defer readyStream(c, 1<<20).out.drop()
 	}
 	before := c.send.window
 	c.gatherLocked(b)
@@ -219,5 +224,24 @@ func TestBatchIsAsLargeAsTheOptionSays(t *testing.T) {
 		if tt.size <= 0 && !kept {
 			t.Errorf("%T, size %d, %d streams: got memory that is dropped, want it kept for the next batch", tt.nc, tt.size, tt.streams)
 		}
+	}
+}
+
+func TestTurnTakesASmallRestToo(t *testing.T) {
+	for _, tt := range []struct{ size, queued, want int }{
+		{0, 65541, 65541}, {0, turnSize + turnSize/8, turnSize + turnSize/8}, {0, turnSize + turnSize/8 + 1, turnSize}, {0, 1 << 20, turnSize},
+		{16 << 10, 18 << 10, 18 << 10}, {16 << 10, 18<<10 + 1, 16 << 10},
+	} {
+		c := new(Client)
+		o := ConnOptions{WriteBufferSize: tt.size}
+		o.setDefaults()
+		c.init(new(watchedConn), c, o)
+		c.send.window, c.send.initial, c.send.maxFrame = 1<<30, 1<<30, maxFrameSize
+		s, other := readyStream(c, tt.queued), readyStream(c, 100)
+		if got := c.turnLocked(&s.stream, new(batch)); got != tt.want {
+			t.Errorf("%d bytes queued, write buffer %d: got a turn of %d bytes, want %d", tt.queued, tt.size, got, tt.want)
+		}
+		s.out.drop()
+		other.out.drop()
 	}
 }

@@ -397,6 +397,22 @@ func TestMemoryOfAMessageFitsIt(t *testing.T) {
 	checkEmpty(t, "after free", q, pool)
 }
 
+func TestMessageIsNotMovedWithinTheClassOfItsMemory(t *testing.T) {
+	q, _ := newQueue(1 << 20)
+	q.pool = mem.DefaultBufferPool()
+	wire := wireOf(65536)
+	if _, err := q.arrive(len(wire), 0); err != nil {
+		t.Fatal(err)
+	}
+	q.put(wire[:65537], 0) // as a frame of its own
+	before := &q.tail.data[0]
+	q.put(wire[65537:], 0)
+	if q.messages != 1 || &q.tail.data[0] != before {
+		t.Errorf("got %d messages, moved %t, want one where it was", q.messages, &q.tail.data[0] != before)
+	}
+	takeAll(t, q, 65536)
+}
+
 // Whoever is the first, the read goroutine or one who ends the stream, begins the call, and nobody else does.
 func TestOneOfTheFirstByteAndTheEndIsTheFirst(t *testing.T) {
 	for range 1000 {
