@@ -238,8 +238,8 @@ func (ac *activeChannel) reportError(err error) {
 
 // fail makes calls fail until something better comes. On the queue.
 func (ac *activeChannel) fail(err error) {
-	ac.gotResult()
 	ac.apply(balancer.State{ConnectivityState: connectivity.TransientFailure, Picker: failingPicker{err}})
+	ac.gotResult()
 }
 
 // failingPicker fails every RPC.
@@ -250,7 +250,7 @@ func (p failingPicker) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 }
 
 // apply makes the policy's state and picker those of the channel: who has seen the state finds the picker, and calls that have waited for the
-// picker find the state. On the queue.
+// picker find the state. A call that begins just now may end by the picker before the state is told. On the queue.
 func (ac *activeChannel) apply(s balancer.State) {
 	before := ac.pickers.begin(s.Picker)
 	ac.cc.setState(ac, s.ConnectivityState)

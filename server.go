@@ -261,7 +261,7 @@ func (s *Server) handleRaw(nc net.Conn) {
 	s.mu.Unlock()
 }
 
-// read reads the connection until it ends, or until another goroutine does so, on which its count is passed on.
+// read reads the connection until it ends, or until another goroutine does so, to which its count was passed.
 func (c *serverConn) read() {
 	passed := false
 	c.turn.passed = &passed
