@@ -144,7 +144,7 @@ func (p *slowPair) stream(t *testing.T) *ServerStream {
 }
 
 func TestStalledSocket(t *testing.T) {
-	const stall = time.Second
+	const stall = 3 * time.Second // while the client reads, nothing moves for up to 400 ms at a time
 	for _, tt := range []struct {
 		name       string
 		secured    bool
@@ -159,9 +159,9 @@ func TestStalledSocket(t *testing.T) {
 			p := newSlowPair(t, tt.secured, tt.sendBuffer, stall)
 			s := p.stream(t)
 			buf := make([]byte, tt.read)
-			ticker := time.NewTicker(stall / 20)
+			ticker := time.NewTicker(stall / 60)
 			defer ticker.Stop()
-			for range 50 {
+			for range 90 {
 				<-ticker.C
 				if _, err := io.ReadFull(p.client, buf); err != nil {
 					t.Fatalf("while the client reads slowly: got %v, want the connection to live", err)
