@@ -76,7 +76,8 @@ func listen() net.Listener {
 	return lis
 }
 
-// forward connects each connection that lis accepts with the server.
+// forward connects each connection that lis accepts with the server. A client sees the end of what the server has sent, and never a reset
+// because of what it sent itself and nobody has read.
 func forward(lis net.Listener, server string) {
 	for {
 		client, err := lis.Accept()
@@ -87,13 +88,15 @@ func forward(lis net.Listener, server string) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		go func() { // until either side closes
+		go func() { // until the client closes
+			defer client.Close()
 			defer backend.Close()
 			toServer(backend, client)
+			io.Copy(io.Discard, client)
 		}()
 		go func() { // until either side closes
-			defer client.Close()
 			io.Copy(client, backend)
+			client.(*net.TCPConn).CloseWrite()
 		}()
 	}
 }
