@@ -55,7 +55,7 @@ func main() {
 		Host:         "127.0.0.1",
 		Port:         frontend.Addr().(*net.TCPAddr).Port,
 		Path:         pb.Echo_Collect_FullMethodName,
-		Timeout:      time.Second,
+		Timeout:      20 * time.Second,
 		MaxHeaderLen: maxHeaderField,
 		Strict:       true,
 		Sections:     flag.Args(),
