@@ -89,9 +89,12 @@ func (p *script) fields(id uint32, flags int, fields []string) {
 	}
 }
 
+// maxPieces is how many frames a message is written in, about: scripts of many more take seconds, which looks as if something hung.
+const maxPieces = 1000
+
 // pieces writes DATA in frames whose size the script says.
 func (p *script) pieces(id uint32, end bool, data []byte) {
-	size := 1 + p.next()*64
+	size := max(1+p.next()*64, len(data)/maxPieces)
 	for len(data) > size {
 		_ = p.framer.WriteData(id, false, data[:size])
 		data = data[size:]
