@@ -202,12 +202,9 @@ func (x *exchange) sendHeader(s *ServerStream) error {
 		return ErrStreamDone
 	}
 	defer x.exit()
-	h, err := s.takeHeader()
-	switch {
-	case err != nil:
+	h, err := s.takeFirstHeader()
+	if err != nil {
 		return err
-	case h == nil:
-		return ErrIllegalHeaderWrite
 	}
 	return x.put(s, h, nil)
 }

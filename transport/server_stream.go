@@ -204,12 +204,9 @@ func (s *ServerStream) SendHeader(md metadata.MD) error {
 	if s.http != nil {
 		return s.http.sendHeader(s)
 	}
-	block, err := s.takeHeader()
-	switch {
-	case err != nil:
+	block, err := s.takeFirstHeader()
+	if err != nil {
 		return err
-	case block == nil:
-		return ErrIllegalHeaderWrite
 	}
 	s.c.mu.Lock()
 	defer s.c.unlock()
@@ -234,6 +231,15 @@ func (s *ServerStream) takeHeader() (*responseHeader, error) {
 	}
 	h, err := s.responseHeaderLocked()
 	s.headerSent = err == nil
+	return h, err
+}
+
+// takeFirstHeader is takeHeader for those who must be the first to take them.
+func (s *ServerStream) takeFirstHeader() (*responseHeader, error) {
+	h, err := s.takeHeader()
+	if h == nil && err == nil {
+		err = ErrIllegalHeaderWrite
+	}
 	return h, err
 }
 
