@@ -323,24 +323,45 @@ func (p *scriptedPeer) sendMessage(id uint32, n int) {
 	})
 }
 
-func TestPeerMaySendMoreAtOnceAfterLargeMessages(t *testing.T) {
+// sendLarge has the peer send three messages, each on a stream that open returns and nobody has read from yet. The third one is more than a
+// stream begins with otherwise.
+func (p *scriptedPeer) sendLarge(open func(i int, id uint32) *stream) {
+	for i, n := range []int{40_000, 40_000, 200_000} {
+		id := uint32(2*i + 1)
+		s := open(i, id)
+		p.sendMessage(id, n)
+		m, err := s.receive()
+		if err != nil || len(m.Payload) != n {
+			p.t.Errorf("message %d: got %d bytes, %v, want %d", i, len(m.Payload), err, n)
+		}
+		s.recv.release()
+		synctest.Wait()
+	}
+	for _, heard := range p.take() {
+		if strings.Contains(heard, "GOAWAY") || strings.Contains(heard, "FLOW_CONTROL") {
+			p.t.Errorf("got %s, want no complaint", heard)
+		}
+	}
+}
+
+func TestClientMaySendMoreAtOnceAfterLargeMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, p, k := acceptPeer(t, ServerOptions{MaxMessageSize: 1 << 20}, true)
-		for i, n := range []int{40_000, 40_000, 200_000} { // the third one is more than a stream begins with otherwise
-			p.request(uint32(2*i + 1))
-			s := k.stream(i)
-			p.sendMessage(uint32(2*i+1), n)
-			m, err := s.Recv()
-			if err != nil || len(m.Payload) != n {
-				t.Errorf("message %d: got %d bytes, %v, want %d", i, len(m.Payload), err, n)
-			}
-			s.Release()
+		p.sendLarge(func(i int, id uint32) *stream {
+			p.request(id)
+			return &k.stream(i).stream
+		})
+	})
+}
+
+func TestServerMaySendMoreAtOnceAfterLargeMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, p, _ := dialPeer(t, ClientOptions{}, true)
+		p.sendLarge(func(_ int, id uint32) *stream {
+			s := openCall(t, c)
+			p.headers(id, false, ":status", "200", "content-type", "application/grpc")
 			synctest.Wait()
-		}
-		for _, heard := range p.take() {
-			if !strings.HasSuffix(heard, "PING rtt") && !strings.Contains(heard, "WINDOW_UPDATE") {
-				t.Errorf("got %s, want no complaint", heard)
-			}
-		}
+			return &s.stream
+		})
 	})
 }
