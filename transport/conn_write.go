@@ -2,7 +2,8 @@
 //
 // Callers put bytes where they belong: headers and control frames, and messages that are small and fit the windows, straight
 // behind what is already waiting; other messages into their stream's queue, and the stream into a list. The write goroutine
-// takes what is waiting, gives each stream of the list a turn, writes, and begins anew. Nobody sends it anything.
+// takes what is waiting, gives each stream of the list a turn, writes, and begins anew. Nobody sends it anything, but a caller
+// may be faster (flush.go).
 
 package transport
 
@@ -48,6 +49,8 @@ type sendSide struct {
 	maxList   uint64     // the peer's SETTINGS_MAX_HEADER_LIST_SIZE
 	blocks    blockEncoder
 	writer    writerState
+	writing   bool          // somebody is writing: the write goroutine, or a caller, whom it lets finish
+	full      bool          // the socket had no room for all that a caller wrote: the write goroutine is next
 	wake      chan struct{} // wakes the parked write goroutine; one slot, filled only when it is parked; closed to end it
 	writes    uint64        // how often writing has begun, or got on
 	retireAt  uint64        // writes when timer was started
@@ -214,7 +217,7 @@ func (c *conn) hasWorkLocked() bool {
 // awake.
 func (c *conn) wakeLocked() chan<- struct{} {
 	d := &c.send
-	if d.writer == writerRunning || !c.hasWorkLocked() {
+	if d.writer == writerRunning || d.writing || !c.hasWorkLocked() {
 		return nil
 	}
 	if d.writer == writerNone {
@@ -226,42 +229,6 @@ func (c *conn) wakeLocked() chan<- struct{} {
 	}
 	d.writer = writerRunning
 	return d.wake
-}
-
-// flushLocked unlocks, and writes what is waiting before it returns if that needs nobody else: streams have been coming one by one
-// lately, so that nobody would join the batch; the write goroutine has nothing to do; and the socket has room. It spares a lone call the
-// way over the write goroutine, which takes over what the socket has no room for, so that the caller never waits.
-func (c *conn) flushLocked() {
-	d := &c.send
-	if d.company > 0 {
-		d.company--
-		c.unlock()
-		return
-	}
-	if d.writer == writerRunning || c.direct == nil || !d.ready.empty() || len(d.buf) == 0 || len(d.buf) > smallBatch || d.broken || c.state == connClosed {
-		c.unlock()
-		return
-	}
-	before := d.writer
-	d.writer = writerRunning
-	b := d.takeBuffer(d.spare)
-	d.spare = nil
-	c.parts.Add(1) // if the connection ends meanwhile, what is left to write goes before its end
-	c.mu.Unlock()
-	n := c.direct.write(b)
-	c.mu.Lock()
-	if n < len(b) {
-		d.buf = append(b[n:], d.buf...)
-	} else if cap(b) <= keptBuffer {
-		d.spare = b[:0]
-	}
-	d.writer = before
-	d.writes++
-	if !d.retiring {
-		d.retireLater(c)
-	}
-	c.unlock()
-	c.leave()
 }
 
 // takeBuffer takes what is waiting in one piece; next is the memory for what comes now.
@@ -283,15 +250,11 @@ func (d *sendSide) takeBuffer(next []byte) []byte {
 func (c *conn) writeLoop(wake <-chan struct{}) {
 	defer c.leave()
 	b := new(batch)
-	for {
-		c.mu.Lock()
-		if !c.hasWorkLocked() && !c.parkLocked(wake) {
-			c.mu.Unlock()
-			return
-		}
-		c.gatherCompanyLocked()
+	c.mu.Lock()
+	for c.awaitWorkLocked(wake) {
 		last, broken := c.state == connClosed, c.send.broken
 		c.gatherLocked(b)
+		c.send.writing, c.send.full = true, false
 		c.send.writes++
 		c.watchWriteLocked()
 		drained := c.drainedLocked()
@@ -312,6 +275,25 @@ func (c *conn) writeLoop(wake <-chan struct{}) {
 			c.closeForWrite(err)
 		} else if drained {
 			c.close(ErrConnClosing, frame.NoError, "", true)
+		}
+		c.mu.Lock()
+		c.send.writing = false
+	}
+	c.mu.Unlock()
+}
+
+// awaitWorkLocked blocks until there is something to write, and nobody who writes, and then a moment for company. It returns false if the
+// goroutine shall end instead, since there was none for so long.
+func (c *conn) awaitWorkLocked(wake <-chan struct{}) bool {
+	for {
+		for c.send.writing || !c.hasWorkLocked() {
+			if !c.parkLocked(wake) {
+				return false
+			}
+		}
+		c.gatherCompanyLocked()
+		if !c.send.writing && c.hasWorkLocked() { // no caller was faster
+			return true
 		}
 	}
 }
@@ -334,7 +316,7 @@ func (c *conn) gatherCompanyLocked() {
 	}
 }
 
-// parkLocked blocks until there is work. It returns false if the goroutine shall end instead, since there was none for so long.
+// parkLocked blocks until there is work, or returns false as awaitWorkLocked does.
 func (c *conn) parkLocked(wake <-chan struct{}) bool {
 	d := &c.send
 	d.writer = writerParked

@@ -12,7 +12,8 @@
 //	    write goroutine (conn_write.go) ──▶ net.Conn ────────────────┘
 //
 // A connection has two goroutines: the read goroutine, which lives as long as the connection, and the write goroutine, which ends
-// after a second without work, unless ConnOptions.KeepWriteBuffers keeps it, and is started again by the next. A client's call has no
+// after a second without work, unless ConnOptions.KeepWriteBuffers keeps it, and is started again by the next. Callers write what needs no
+// waiting themselves where that is faster (flush.go). A client's call has no
 // goroutine; a server's has one, which is not ours, but none before the first byte of its message if the client has to send one
 // (server_begin.go), and none but the read goroutine if the package above says so (server_turn.go).
 //
@@ -24,7 +25,7 @@
 //	read goroutine     frame reader, header decoder, inbound window of the connection (readSide), link's plain fields
 //	conn.mu            stream table, stream states, outbound windows and queues, header encoder, control bytes (sendSide);
 //	                   the clock: keepalive, progress of writes, age and idleness of a server's connection, drain
-//	write goroutine    the batch that is being written
+//	write goroutine    the batch that it is writing
 //	recvQueue.mu       what a stream has received, its inbound window, response headers and status
 //	ServerStream.mu    headers and trailers that a handler sets
 //

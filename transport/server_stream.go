@@ -282,7 +282,7 @@ func (s *ServerStream) Write(m *OutMessage) error {
 		s.c.mu.Lock()
 		if err = s.headerLocked(h); err == nil {
 			s.c.sendMessageLocked(&s.stream, m, false)
-			s.c.unlock()
+			s.c.flushBatchLocked()
 			return nil
 		}
 		s.c.unlock()

@@ -168,7 +168,7 @@ func (s *stream) write(m *OutMessage, end bool) error {
 		return ErrStreamDone
 	}
 	c.sendMessageLocked(s, m, end)
-	c.unlock()
+	c.flushBatchLocked()
 	return nil
 }
 
