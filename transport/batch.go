@@ -2,7 +2,17 @@
 
 package transport
 
-import "net"
+import (
+	"net"
+	"time"
+)
+
+const (
+	minBatch   = 256 << 10            // bytes of messages that go into one batch for a socket, unless an option says otherwise, at first
+	maxBatch   = 1 << 20              // and at most
+	quickWrite = 2 * time.Millisecond // the next batches are twice as large if one that streams had more for is written in less
+	slowWrite  = 8 * time.Millisecond // and half as large if one takes longer: what is to be sent meanwhile waits
+)
 
 // A batch is what is written at once. It belongs to the write goroutine.
 type batch struct {
@@ -11,6 +21,8 @@ type batch struct {
 	pieces net.Buffers   // flat cut into pieces, with payloads that are referred to in between; empty if there are none
 	rest   net.Buffers   // what is left of pieces while they are written; else nil
 	held   []*OutMessage // messages that pieces refer to
+	short  bool          // a stream had more to send than a turn
+	large  int           // bytes of messages that go into a batch for a socket, if more than minBatch
 }
 
 // refer adds a payload that stays where it is; flat is all that was copied so far.
@@ -39,6 +51,19 @@ func (b *batch) write(nc net.Conn, limit int) (int64, error) {
 	return b.rest.WriteTo(nc)
 }
 
+// limit returns how many bytes of messages go into a batch for a socket.
+func (b *batch) limit() int { return max(b.large, minBatch) }
+
+// wrote learns from the time that it took to write the batch how large the next ones should be.
+func (b *batch) wrote(took time.Duration) {
+	switch {
+	case took > slowWrite:
+		b.large = b.limit() / 2
+	case took < quickWrite && b.short:
+		b.large = min(2*b.limit(), maxBatch)
+	}
+}
+
 // written reports whether all was written.
 func (b *batch) written() bool { return len(b.rest) == 0 && b.cut == len(b.flat) }
 
@@ -50,7 +75,7 @@ func (b *batch) reset() {
 		b.held[i] = nil
 	}
 	clear(b.pieces)
-	b.pieces, b.rest, b.held, b.cut = b.pieces[:0], nil, b.held[:0], 0
+	b.pieces, b.rest, b.held, b.cut, b.short = b.pieces[:0], nil, b.held[:0], 0, false
 	if cap(b.flat) > keptBuffer && len(b.flat) < cap(b.flat)/4 {
 		b.flat = nil
 	}

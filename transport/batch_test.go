@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 )
 
 // A stingyConn takes at most so many bytes at a time, and gives an error with those that it does not take. It notes the largest Write.
@@ -46,6 +47,30 @@ func TestBatchWithoutPayloadsIsWrittenInSteps(t *testing.T) {
 	}
 	if b := new(batch); !b.written() {
 		t.Error("a batch of nothing: got that there is something to write")
+	}
+}
+
+func TestBatchesAreAsLargeAsTheSocketIsQuick(t *testing.T) {
+	for _, tt := range []struct {
+		large, want int
+		short       bool
+		took        time.Duration
+	}{
+		{0, 2 * minBatch, true, 0},
+		{0, 2 * minBatch, true, quickWrite - 1},
+		{0, minBatch, true, quickWrite},
+		{0, minBatch, false, 0},
+		{0, minBatch, true, time.Hour},
+		{maxBatch, maxBatch, true, 0},
+		{maxBatch, maxBatch, true, slowWrite},
+		{maxBatch, maxBatch / 2, true, slowWrite + 1},
+		{maxBatch, maxBatch / 2, false, slowWrite + 1},
+	} {
+		b := &batch{large: tt.large, short: tt.short}
+		before := b.limit()
+		if b.wrote(tt.took); b.limit() != tt.want {
+			t.Errorf("%d bytes, short %v, in %v: got %d for the next, want %d", before, tt.short, tt.took, b.limit(), tt.want)
+		}
 	}
 }
 

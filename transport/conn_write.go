@@ -16,14 +16,13 @@ import (
 )
 
 const (
-	copyLimit   = 4 << 10   // bytes of a message that are rather copied than referred to
-	turnSize    = 64 << 10  // bytes that a stream may send before it is the next one's turn, or an eighth more if that is all
-	batchSize   = 256 << 10 // bytes of messages that go into one batch for a socket, unless an option says otherwise
-	smallBatch  = 4 << 10   // bytes of a batch that is worth waiting a moment for company
-	maxYields   = 4         // how often the write goroutine lets others run before it writes a small batch
-	overlap     = 16        // how many ends of calls are written with others' after streams have overlapped
-	keptBuffer  = 96 << 10  // bytes of a write buffer that is kept however little of it is used: a turn, and what append sets aside beyond it
-	backlogSize = 64 << 10  // bytes caused by the peer that may wait before the read goroutine waits too
+	copyLimit   = 4 << 10  // bytes of a message that are rather copied than referred to
+	turnSize    = 64 << 10 // bytes that a stream may send before it is the next one's turn at first, or an eighth more if that is all
+	smallBatch  = 4 << 10  // bytes of a batch that is worth waiting a moment for company
+	maxYields   = 4        // how often the write goroutine lets others run before it writes a small batch
+	overlap     = 16       // how many ends of calls are written with others' after streams have overlapped
+	keptBuffer  = 96 << 10 // bytes of a write buffer that is kept however little of it is used: a turn, and what append sets aside beyond it
+	backlogSize = 64 << 10 // bytes caused by the peer that may wait before the read goroutine waits too
 )
 
 // A writerState says what the write goroutine is doing.
@@ -401,7 +400,7 @@ func (c *conn) gatherLocked(b *batch) {
 	case size > 0:
 		limit = size
 	case c.vectors:
-		limit = batchSize
+		limit = b.limit()
 	}
 	for size := len(d.buf); d.window > 0 && !d.ready.empty() && size < limit; {
 		size += c.turnLocked(d.ready.first(), b)
@@ -413,16 +412,20 @@ func (c *conn) gatherLocked(b *batch) {
 func (c *conn) turnLocked(s *stream, b *batch) int {
 	s.out.link.remove()
 	turn := turnSize
-	if c.vectors && c.send.ready.empty() {
-		turn = batchSize // nobody else waits, and large messages need not be copied
+	if c.vectors { // large messages need not be copied
+		turn = b.limit()
+		if !c.send.ready.empty() {
+			turn /= minBatch / turnSize
+		}
 	}
 	if size := c.opts.WriteBufferSize; size > 0 {
 		turn = min(turn, size)
 	}
-	n := min(s.out.queued, s.mayLocked(), c.send.maxFrame)
+	n := min(s.out.queued, s.mayLocked())
 	if n > turn+turn/8 { // else the rest is not worth a turn of its own
-		n = turn
+		n, b.short = turn, true
 	}
+	n = min(n, c.send.maxFrame)
 	if n > 0 {
 		c.frameLocked(s, b, n)
 	}

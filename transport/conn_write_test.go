@@ -227,6 +227,31 @@ func TestBatchIsAsLargeAsTheOptionSays(t *testing.T) {
 	}
 }
 
+// TestTurnsGrowWithTheBatch has a socket that takes larger batches give streams that wait for each other larger turns.
+func TestTurnsGrowWithTheBatch(t *testing.T) {
+	for _, tt := range []struct {
+		large, queued, streams, want int
+		short                        bool
+	}{
+		{0, 1 << 20, 1, minBatch, true}, {0, 1 << 20, 2, turnSize, true}, {0, 65541, 2, 65541, false}, {0, minBatch, 1, minBatch, false},
+		{maxBatch, 4 << 20, 1, maxFrameSize, true}, {maxBatch, 1 << 20, 1, 1 << 20, false}, {maxBatch, 1 << 20, 2, maxBatch / 4, true},
+	} {
+		c := new(Client)
+		c.init(new(net.TCPConn), c, ConnOptions{})
+		c.send.window, c.send.initial, c.send.maxFrame = 1<<30, 1<<30, maxFrameSize
+		b := &batch{large: tt.large}
+		s := readyStream(c, tt.queued)
+		for range tt.streams - 1 {
+			defer readyStream(c, tt.queued).out.drop()
+		}
+		if got := c.turnLocked(&s.stream, b); got != tt.want || b.short != tt.short {
+			t.Errorf("%d bytes of %d streams, batches of %d: got a turn of %d bytes, short %v, want %d, %v", tt.queued, tt.streams, b.limit(), got, b.short, tt.want, tt.short)
+		}
+		s.out.drop()
+		b.reset()
+	}
+}
+
 func TestTurnTakesASmallRestToo(t *testing.T) {
 	for _, tt := range []struct{ size, queued, want int }{
 		{0, 65541, 65541}, {0, turnSize + turnSize/8, turnSize + turnSize/8}, {0, turnSize + turnSize/8 + 1, turnSize}, {0, 1 << 20, turnSize},

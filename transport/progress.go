@@ -83,7 +83,9 @@ func (c *conn) write(b *batch) error {
 	}
 	limit := writePiece
 	if c.vectors {
-		limit = batchSize
+		limit = maxBatch
+		began := c.link.now()
+		defer func() { b.wrote(c.link.now() - began) }()
 	}
 	for {
 		n, err := b.write(c.nc, limit)

@@ -28,7 +28,7 @@ const (
 type ConnOptions struct {
 	Pool              mem.BufferPool // mem.DefaultBufferPool() if nil
 	ReadBufferSize    int            // bytes read ahead; 0 means 32 KiB, less than 0 none
-	WriteBufferSize   int            // bytes of messages gathered for one write; 0 means batchSize or turnSize, less than 0 that nobody is waited for
+	WriteBufferSize   int            // bytes of messages gathered for one write; 0 means minBatch and more, or turnSize, less than 0 that nobody is waited for
 	KeepWriteBuffers  bool           // while nothing is written, and the goroutine that writes
 	StreamWindow      int64          // bytes; the initial window of each stream; 0 means 65535
 	ConnWindow        int64          // bytes; the initial window of the connection; 0 means 1 MiB
