@@ -15,9 +15,11 @@ import (
 const (
 	// maxWindow is the largest window, in bytes, that a stream grows to.
 	maxWindow = 16 << 20
-	// maxInitialWindow is the window, in bytes, that the streams of a connection have at least once a message was read of which two would not
-	// fit into the initial one, or a stream has earned a larger one. A peer can make this side hold as much by each stream that nobody reads.
-	maxInitialWindow = 256 << 10
+	// midInitialWindow and maxInitialWindow are the windows, in bytes, that the streams of a connection have at least once a message was read
+	// of which two would not fit into what they had, or a stream has earned more. A peer can make this side hold as much by each stream that
+	// nobody reads, but not without having sent it.
+	midInitialWindow = 256 << 10
+	maxInitialWindow = 1 << 20
 	// growTrips is how many round trips a reader may take for its whole window if the window is to grow.
 	growTrips = 4
 	// pingBytes and pingEvery are how much data must arrive, and how much time pass, between two PINGs that time the round trip.
@@ -137,20 +139,22 @@ func (c *conn) measured() {
 		return
 	}
 	earned := c.link.window.Load()
-	if earned > c.streamWindow && c.streamWindow < maxInitialWindow {
-		c.widen()
+	if earned > c.streamWindow && earned <= midInitialWindow {
+		c.widen(midInitialWindow)
+	} else if earned > c.streamWindow && c.streamWindow < maxInitialWindow {
+		c.widen(maxInitialWindow)
 	}
 	c.read.window.size = max(c.read.window.size, min(2*max(earned, c.streamWindow), frame.MaxWindow))
 }
 
-// widen gives all streams, old and new, a window of maxInitialWindow (RFC 9113 §6.9.2). It happens once.
-func (c *conn) widen() {
+// widen gives all streams, old and new, a window of so many bytes (RFC 9113 §6.9.2). It happens twice at most.
+func (c *conn) widen(window int64) {
 	c.mu.Lock()
 	for _, s := range c.streams {
-		s.recv.widen(maxInitialWindow - c.streamWindow)
+		s.recv.widen(c.streamWindow, window)
 	}
-	c.streamWindow = maxInitialWindow
+	c.streamWindow = window
 	before := len(c.send.buf)
-	c.send.buf = frame.AppendSettings(c.send.buf, []frame.Setting{{ID: frame.InitialWindowSize, Value: maxInitialWindow}})
+	c.send.buf = frame.AppendSettings(c.send.buf, []frame.Setting{{ID: frame.InitialWindowSize, Value: uint32(window)}})
 	c.caused(before)
 }

@@ -208,15 +208,19 @@ func TestMeasurePingsAndGrowsTheWindowOfTheConnection(t *testing.T) {
 
 func TestStreamsBeginWithMoreOnceLargeMessagesWereRead(t *testing.T) {
 	for _, tt := range []struct {
-		name          string
-		initial, read int64
-		fixed         bool
-		want          int64
+		name    string
+		initial int64
+		read    []int64
+		fixed   bool
+		want    []int64 // that streams begin with then
 	}{
-		{"small messages", 65535, 32767, false, 65535},
-		{"large messages", 65535, 32768, false, maxInitialWindow},
-		{"an option says more", 1 << 20, 1 << 20, false, 1 << 20},
-		{"windows are fixed", 65535, 1 << 20, true, 65535},
+		{"small messages", 65535, []int64{32767}, false, nil},
+		{"large messages", 65535, []int64{32768, 128 << 10}, false, []int64{midInitialWindow}},
+		{"larger messages", 65535, []int64{128<<10 + 1, 8 << 20}, false, []int64{maxInitialWindow}},
+		{"larger and larger messages", 65535, []int64{40000, 200000}, false, []int64{midInitialWindow, maxInitialWindow}},
+		{"an option says more", 1 << 20, []int64{4 << 20}, false, nil},
+		{"an option says less", 300 << 10, []int64{100 << 10, 4 << 20}, false, []int64{maxInitialWindow}},
+		{"windows are fixed", 65535, []int64{1 << 20}, true, nil},
 	} {
 		c := heldConn()
 		c.streamWindow = tt.initial
@@ -224,28 +228,30 @@ func TestStreamsBeginWithMoreOnceLargeMessagesWereRead(t *testing.T) {
 		old := &stream{c: c, id: 1}
 		c.addLocked(old)
 		old.recv.window.open -= 1000
-		c.link.earned(2 * tt.read)
 		c.read.window = inWindow{size: 65535, open: 65535}
-		for range 2 { // the second time must change nothing
-			c.measured()
+		for _, n := range tt.read {
+			c.link.earned(2 * n)
+			for range 2 { // the second time must change nothing
+				c.measured()
+			}
+		}
+		want, settings := tt.initial, []byte(nil)
+		for _, want = range tt.want {
+			settings = frame.AppendSettings(settings, []frame.Setting{{ID: frame.InitialWindowSize, Value: uint32(want)}})
 		}
 		later := &stream{c: c, id: 3}
 		c.addLocked(later)
-		if got := old.recv.window; got != (inWindow{size: tt.want, open: tt.want - 1000}) {
-			t.Errorf("%s: the old stream has the window %+v, want %d, of which 1000 are used", tt.name, got, tt.want)
+		if got := old.recv.window; got != (inWindow{size: want, open: want - 1000}) {
+			t.Errorf("%s: the old stream has the window %+v, want %d, of which 1000 are used", tt.name, got, want)
 		}
-		if got := c.read.window.size; !tt.fixed && got < 2*tt.want {
+		if got := c.read.window.size; !tt.fixed && got < 2*want {
 			t.Errorf("%s: the window of the connection is %d, want room for two streams", tt.name, got)
 		}
-		if got := later.recv.window; got != (inWindow{size: tt.want, open: tt.want}) {
-			t.Errorf("%s: the later stream has the window %+v, want %d", tt.name, got, tt.want)
+		if got := later.recv.window; got != (inWindow{size: want, open: want}) {
+			t.Errorf("%s: the later stream has the window %+v, want %d", tt.name, got, want)
 		}
-		var want []byte
-		if tt.want != tt.initial {
-			want = frame.AppendSettings(nil, []frame.Setting{{ID: frame.InitialWindowSize, Value: uint32(tt.want)}})
-		}
-		if !bytes.Equal(c.send.buf, want) {
-			t.Errorf("%s: sent %x, want %x", tt.name, c.send.buf, want)
+		if !bytes.Equal(c.send.buf, settings) {
+			t.Errorf("%s: sent %x, want %x", tt.name, c.send.buf, settings)
 		}
 	}
 }
@@ -323,10 +329,10 @@ func (p *scriptedPeer) sendMessage(id uint32, n int) {
 	})
 }
 
-// sendLarge has the peer send three messages, each on a stream that open returns and nobody has read from yet. The third one is more than a
-// stream begins with otherwise.
+// sendLarge has the peer send messages, each on a stream that open returns and nobody has read from yet. The third and the fifth one are more than
+// a stream begins with otherwise.
 func (p *scriptedPeer) sendLarge(open func(i int, id uint32) *stream) {
-	for i, n := range []int{40_000, 40_000, 200_000} {
+	for i, n := range []int{40_000, 40_000, 200_000, 200_000, 900_000} {
 		id := uint32(2*i + 1)
 		s := open(i, id)
 		p.sendMessage(id, n)
@@ -335,7 +341,7 @@ func (p *scriptedPeer) sendLarge(open func(i int, id uint32) *stream) {
 			p.t.Errorf("message %d: got %d bytes, %v, want %d", i, len(m.Payload), err, n)
 		}
 		s.recv.release()
-		synctest.Wait()
+		<-time.After(pingEvery)
 	}
 	for _, heard := range p.take() {
 		if strings.Contains(heard, "GOAWAY") || strings.Contains(heard, "FLOW_CONTROL") {

@@ -45,9 +45,10 @@
 //	SETTINGS              100 entries                                  (frame.MaxSettings)
 //	frame                 1 MiB                                        FRAME_SIZE_ERROR (maxFrameSize)
 //	DATA without data     100 in a row                                 (maxEmptyData)
-//	DATA of a stream      64 KiB ahead of its reader, 256 KiB once     the stream is refused: FLOW_CONTROL_ERROR (maxInitialWindow, maxWindow)
-//	                      larger messages were read, 16 MiB if it
-//	                      keeps up, or a message it waits for
+//	DATA of a stream      64 KiB ahead of its reader, 256 KiB or       the stream is refused: FLOW_CONTROL_ERROR (maxInitialWindow, maxWindow)
+//	                      1 MiB once larger messages were read,
+//	                      16 MiB if it keeps up, or a message that
+//	                      it waits for
 //	DATA of all streams   1 MiB, or two such windows, on its way       FLOW_CONTROL_ERROR (defaultConnWindow)
 //	streams of a client   MaxConcurrentStreams (none)                  the stream is refused: REFUSED_STREAM
 //	handlers of a         MaxConcurrentStreams (none), those of        the stream waits until one of them returns

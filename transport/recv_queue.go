@@ -151,12 +151,12 @@ func (q *recvQueue) refund(n int) (increment uint32) {
 	return q.window.renew()
 }
 
-// widen counts n more bytes that the peer may send, because streams begin with maxInitialWindow now.
-func (q *recvQueue) widen(n int64) {
+// widen lets the peer send more, because streams begin with the window to instead of from.
+func (q *recvQueue) widen(from, to int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.window.open += n
-	q.window.size = max(q.window.size, maxInitialWindow)
+	q.window.open += to - from
+	q.window.size = max(q.window.size, to)
 }
 
 // put takes the next bytes of the stream, which left more bytes of the same frame will follow. It returns the increment to give
