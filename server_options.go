@@ -276,8 +276,8 @@ func ReadBufferSize(s int) ServerOption {
 }
 
 // WriteBufferSize returns an option that sets how many bytes of large messages are gathered to be written together: by default 256 KiB for
-// a socket, and 64 KiB for another connection, such as one with TLS. Less than 16 KiB is raised to that. With 0 or less it is the default, but
-// what is ready is written at once, while otherwise a few small messages wait a moment for others to join them.
+// a socket, and up to 1 MiB if it is quick, and 64 KiB for another connection, such as one with TLS. Less than 16 KiB is raised to that. With 0
+// or less it is the default, but what is ready is written at once, while otherwise a few small messages wait a moment for others to join them.
 func WriteBufferSize(s int) ServerOption {
 	return serverOption(func(o *serverOptions) { o.conn.WriteBufferSize = bufferSize(s) })
 }
@@ -292,7 +292,7 @@ func SharedWriteBuffer(val bool) ServerOption {
 
 // InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default, which is also the
 // least; smaller sizes are ignored. The window of a stream whose reader keeps up grows, to 16 MiB at most. Once it was too small for two
-// messages of a connection, or for such a stream, all streams of the connection get 256 KiB at least.
+// messages of a connection, or for such a stream, all streams of the connection get 256 KiB at least, or 1 MiB.
 func InitialWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.StreamWindow, s) })
 }
