@@ -359,7 +359,7 @@ func bufferSize(s int) int {
 
 // WithInitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default, which is also
 // the least; smaller sizes are ignored. The window of a stream whose reader keeps up grows, to 16 MiB at most. Once it was too small for
-// two messages of a connection, or for such a stream, all streams of the connection get 256 KiB at least, or 1 MiB.
+// two messages of a connection, or for such a stream, all streams of the connection get 256 KiB at least, and 1 MiB once that was too small.
 func WithInitialWindowSize(s int32) DialOption {
 	return dialOption(func(o *dialOptions) { setWindow(&o.conn.StreamWindow, s) })
 }

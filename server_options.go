@@ -292,7 +292,7 @@ func SharedWriteBuffer(val bool) ServerOption {
 
 // InitialWindowSize returns an option that sets the flow-control window in bytes that streams start with: 65535 by default, which is also the
 // least; smaller sizes are ignored. The window of a stream whose reader keeps up grows, to 16 MiB at most. Once it was too small for two
-// messages of a connection, or for such a stream, all streams of the connection get 256 KiB at least, or 1 MiB.
+// messages of a connection, or for such a stream, all streams of the connection get 256 KiB at least, and 1 MiB once that was too small.
 func InitialWindowSize(s int32) ServerOption {
 	return serverOption(func(o *serverOptions) { setWindow(&o.conn.StreamWindow, s) })
 }

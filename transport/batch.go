@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	minBatch   = 256 << 10            // bytes of messages that go into one batch for a socket, unless an option says otherwise, at first
-	maxBatch   = 1 << 20              // and at most
-	quickWrite = 2 * time.Millisecond // the next batches are twice as large if one that streams had more for is written in less
-	slowWrite  = 8 * time.Millisecond // and half as large if one takes longer: what is to be sent meanwhile waits
+	minBatch      = 256 << 10            // bytes of messages that go into one batch for a socket, unless an option says otherwise, at first
+	maxBatch      = 1 << 20              // and at most
+	turnsPerBatch = 4                    // of streams that wait for each other
+	quickWrite    = 2 * time.Millisecond // the next batches are twice as large if one that streams had more for is written in less
+	slowWrite     = 8 * time.Millisecond // and half as large if one takes longer: what is to be sent meanwhile waits
 )
 
 // A batch is what is written at once. It belongs to the write goroutine.
@@ -67,8 +68,16 @@ func (b *batch) wrote(took time.Duration) {
 // written reports whether all was written.
 func (b *batch) written() bool { return len(b.rest) == 0 && b.cut == len(b.flat) }
 
-// reset frees what was written. A large buffer stays as long as batches use a good part of it: to grow another for each costs a stream of
-// small messages a third of its time.
+// reusable returns the memory of what was written, to be used again. A large buffer stays as long as batches use a good part of it: to grow
+// another for each costs a stream of small messages a third of its time.
+func reusable(b []byte) []byte {
+	if cap(b) > keptBuffer && len(b) < cap(b)/4 {
+		return nil
+	}
+	return b[:0]
+}
+
+// reset frees what was written.
 func (b *batch) reset() {
 	for i, m := range b.held {
 		m.Free()
@@ -76,8 +85,5 @@ func (b *batch) reset() {
 	}
 	clear(b.pieces)
 	b.pieces, b.rest, b.held, b.cut, b.short = b.pieces[:0], nil, b.held[:0], 0, false
-	if cap(b.flat) > keptBuffer && len(b.flat) < cap(b.flat)/4 {
-		b.flat = nil
-	}
-	b.flat = b.flat[:0]
+	b.flat = reusable(b.flat)
 }

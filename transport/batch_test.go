@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -71,6 +72,24 @@ func TestBatchesAreAsLargeAsTheSocketIsQuick(t *testing.T) {
 		if b.wrote(tt.took); b.limit() != tt.want {
 			t.Errorf("%d bytes, short %v, in %v: got %d for the next, want %d", before, tt.short, tt.took, b.limit(), tt.want)
 		}
+	}
+}
+
+func TestQuickSocketGetsLargerBatches(t *testing.T) {
+	for _, vectors := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) { // where writes take no time
+			c := new(Client)
+			c.init(&stingyConn{takes: 1 << 20}, c, ConnOptions{})
+			c.vectors = vectors
+			b := &batch{flat: make([]byte, 100), short: true}
+			want := minBatch
+			if vectors {
+				want = 2 * minBatch
+			}
+			if err := c.write(b); err != nil || b.limit() != want {
+				t.Errorf("a socket: %v: got %v, batches of %d bytes, want %d", vectors, err, b.limit(), want)
+			}
+		})
 	}
 }
 

@@ -108,8 +108,8 @@ func (c *conn) handleBuffered(id uint32) error {
 	return nil
 }
 
-// pace waits while too much of what the peer has caused waits to be written. That is the socket's doing: the write goroutine takes all there
-// is, again and again, as long as it may write. An error says that the connection is closed.
+// pace waits while too much of what the peer has caused waits to be written. That is the socket's doing: whoever writes takes all there
+// is, again and again, as long as it may be written. An error says that the connection is closed.
 func (c *conn) pace() error {
 	if !c.mayPace() {
 		return nil
@@ -132,7 +132,7 @@ func (c *conn) pace() error {
 	room := make(chan struct{})
 	c.send.room = room
 	c.mu.Unlock()
-	<-room // the write goroutine closes it, at the latest when it writes for the last time
+	<-room // whoever writes closes it, at the latest when the write goroutine does for the last time
 	return nil
 }
 

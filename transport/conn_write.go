@@ -17,7 +17,7 @@ import (
 
 const (
 	copyLimit   = 4 << 10  // bytes of a message that are rather copied than referred to
-	turnSize    = 64 << 10 // bytes that a stream may send before it is the next one's turn at first, or an eighth more if that is all
+	turnSize    = 64 << 10 // bytes that a stream may send before it is the next one's turn, or an eighth more if that is all, to what is no socket
 	smallBatch  = 4 << 10  // bytes of a batch that is worth waiting a moment for company
 	maxYields   = 4        // how often the write goroutine lets others run before it writes a small batch
 	overlap     = 16       // how many ends of calls are written with others' after streams have overlapped
@@ -70,9 +70,10 @@ type sendSide struct {
 
 // A dataFrame is the DATA frame at the end of sendSide.buf, which more data of its stream may join.
 type dataFrame struct {
-	id  uint32 // 0 if there is none
-	at  int    // where its header begins
-	len int    // bytes of payload
+	id   uint32 // 0 if there is none
+	at   int    // where its header begins
+	len  int    // bytes of payload
+	more bool   // there are others before it
 }
 
 func (d *sendSide) init() {
@@ -158,7 +159,7 @@ func (d *sendSide) data(id uint32, m *OutMessage, end bool) {
 	n := m.Len()
 	last := &d.lastData
 	if last.id != id || last.at+frame.HeaderLen+last.len != len(d.buf) || last.len+n > frame.DefaultMaxSize {
-		*last = dataFrame{id: id, at: len(d.buf)}
+		*last = dataFrame{id: id, at: len(d.buf), more: last.len > 0}
 		d.buf = frame.AppendHeader(d.buf, frame.Data, 0, id, 0)
 	}
 	d.buf = m.appendTo(d.buf, 0, n)
@@ -213,7 +214,7 @@ func (c *conn) hasWorkLocked() bool {
 }
 
 // wakeLocked makes sure that the write goroutine looks at the state. It returns where the caller must send to wake it, nil if it is
-// awake.
+// awake, or somebody is writing, who will call wakeLocked again.
 func (c *conn) wakeLocked() chan<- struct{} {
 	d := &c.send
 	if d.writer == writerRunning || d.writing || !c.hasWorkLocked() {
@@ -352,7 +353,7 @@ func (c *conn) retireWriter() {
 	d.retiring = false
 	switch {
 	case d.writer == writerRunning || c.state == connClosed:
-	case d.writes != d.retireAt || len(d.buf) > 0: // what Flush will write
+	case d.writes != d.retireAt || len(d.buf) > 0: // what Flush will write, or a caller is writing
 		d.retireLater(c)
 	default:
 		d.buf, d.spare = nil, nil
@@ -415,7 +416,7 @@ func (c *conn) turnLocked(s *stream, b *batch) int {
 	if c.vectors { // large messages need not be copied
 		turn = b.limit()
 		if !c.send.ready.empty() {
-			turn /= minBatch / turnSize
+			turn /= turnsPerBatch
 		}
 	}
 	if size := c.opts.WriteBufferSize; size > 0 {

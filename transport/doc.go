@@ -13,9 +13,9 @@
 //
 // A connection has two goroutines: the read goroutine, which lives as long as the connection, and the write goroutine, which ends
 // after a second without work, unless ConnOptions.KeepWriteBuffers keeps it, and is started again by the next. Callers write what needs no
-// waiting themselves where that is faster (flush.go). A client's call has no
-// goroutine; a server's has one, which is not ours, but none before the first byte of its message if the client has to send one
-// (server_begin.go), and none but the read goroutine if the package above says so (server_turn.go).
+// waiting themselves where that is faster (flush.go). A client's call has no goroutine; a server's has one, which is not ours, but none before
+// the first byte of its message if the client has to send one (server_begin.go), and none but the read goroutine if the package above says so
+// (server_turn.go).
 //
 // What waits for time to pass hangs on one timer, the clock (clock.go), which looks now and then at counters that the goroutines keep
 // anyway: keepalive.go, progress.go, lifetime.go. A connection that is closed has closeGrace to say so, and is gone then.

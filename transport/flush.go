@@ -1,10 +1,10 @@
 // Writing by callers themselves. The write goroutine is a wake-up away, and whoever is ready to run comes before it, which is what makes
-// batches. Where nobody will come, or a batch is there already, the caller is faster. He writes what the socket has room for and leaves
-// the rest to the write goroutine, so that he never waits.
+// batches. Where nobody will come, or a batch is there already, the caller is faster. It writes what the socket has room for and leaves
+// the rest to the write goroutine, so that it never waits.
 
 package transport
 
-// shared is how many bytes of more than one frame are worth a write: the peer begins with them while the next ones are made.
+// shared is how many bytes with more than one DATA frame are worth a write: the peer begins with them while the next ones are made.
 const shared = 2 << 10
 
 // flushLocked unlocks at the end of a call, and writes what is waiting before it returns if streams have been coming one by one lately, so
@@ -25,7 +25,7 @@ func (c *conn) flushLocked() {
 // flushBatchLocked unlocks after a message was queued, and writes what is waiting before it returns if that is a batch: small messages of
 // several streams, or more of one than fits a frame. Both ends work at the same time then, rather than in turn.
 func (c *conn) flushBatchLocked() {
-	if d := &c.send; len(d.buf) >= shared && d.lastData.at > 0 && c.mayWriteLocked() {
+	if d := &c.send; len(d.buf) >= shared && d.lastData.more && c.mayWriteLocked() {
 		c.writeLocked()
 	} else {
 		c.unlock()
@@ -43,6 +43,7 @@ func (c *conn) mayWriteLocked() bool {
 func (c *conn) writeLocked() {
 	d := &c.send
 	d.writing = true
+	peerBytes, begun := d.peerBytes, d.unread.begun
 	b := d.takeBuffer(d.spare)
 	d.spare = nil
 	c.parts.Add(1) // if the connection ends meanwhile, what is left to write goes before its end
@@ -51,9 +52,11 @@ func (c *conn) writeLocked() {
 	c.mu.Lock()
 	if n < len(b) {
 		d.full = true
-		d.buf = append(b[n:], d.buf...)
-	} else if cap(b) <= keptBuffer {
-		d.spare = b[:0]
+		d.buf, d.lastData = append(b[n:], d.buf...), dataFrame{}
+		d.peerBytes += peerBytes
+		d.unread.begun += begun
+	} else {
+		d.spare = reusable(b)
 	}
 	d.writing = false
 	d.writes++

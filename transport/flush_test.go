@@ -1,4 +1,4 @@
-// Tests of writes by callers themselves: what becomes of the connection meanwhile.
+// Tests of writes by callers themselves: when they write, in which order, and what becomes of the connection meanwhile.
 
 //go:build unix
 
@@ -8,9 +8,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -86,12 +89,6 @@ func newIdleWriterClient(room int) (*Client, *roomySocket) {
 	return c, socket
 }
 
-func newPlainMessage(payload []byte) *OutMessage {
-	m := NewOutMessage()
-	m.SetPayload(false, append(m.Reserve(mem.DefaultBufferPool(), len(payload)), payload...))
-	return m
-}
-
 func TestCallersWriteBatches(t *testing.T) {
 	small := []int{1000}
 	for _, tt := range []struct {
@@ -101,6 +98,12 @@ func TestCallersWriteBatches(t *testing.T) {
 		messages [2][]int // sizes of those of two streams
 		written  bool
 	}{
+		{"behind headers", 1 << 20, func(c *Client) { c.send.buf = make([]byte, 100) }, [2][]int{{4000}}, false},
+		{"behind the end of another stream", 1 << 20, func(c *Client) {
+			m := messageOf(10)
+			c.send.data(5, m, true)
+			m.Free()
+		}, [2][]int{{3000}}, true},
 		{"two streams, little", 1 << 20, nil, [2][]int{small, small}, false},
 		{"two streams, enough", 1 << 20, nil, [2][]int{{1000, 1000}, small}, true},
 		{"one stream, one frame", 1 << 20, nil, [2][]int{{4000, 4000, 4000}}, false},
@@ -121,16 +124,13 @@ func TestCallersWriteBatches(t *testing.T) {
 				s.init(c, s.deadline, 0)
 				s.id, s.state = uint32(2*i+1), streamOpen
 				for _, size := range sizes {
-					if err := s.Write(newPlainMessage(make([]byte, size)), false); err != nil {
+					if err := s.Write(messageOf(size), false); err != nil {
 						t.Fatal(err)
 					}
 				}
 			}
 			if got := len(socket.got) > 0; got != tt.written || got && len(c.send.buf) > 0 {
 				t.Errorf("got %d bytes written and %d left, want written: %v", len(socket.got), len(c.send.buf), tt.written)
-			}
-			if tt.room == 0 && !c.send.full {
-				t.Error("the next caller would try again before the write goroutine does")
 			}
 		})
 	}
@@ -143,10 +143,10 @@ func TestWhatACallerCannotWriteKeepsItsOrder(t *testing.T) {
 		s := new(ClientStream)
 		s.init(c, s.deadline, 0)
 		s.id, s.state = uint32(2*i+1), streamOpen
-		payload := bytes.Repeat([]byte{byte(i)}, 1000)
-		want = frame.AppendHeader(want, frame.Data, 0, s.id, PrefixLen+len(payload))
-		want = append(append(want, 0, 0, 0, 1000>>8, 1000&0xff), payload...)
-		if err := s.Write(newPlainMessage(payload), false); err != nil {
+		m := NewOutMessage()
+		m.SetPayload(false, append(m.Reserve(mem.DefaultBufferPool(), 1000), bytes.Repeat([]byte{byte(i)}, 1000)...))
+		want = m.appendTo(frame.AppendHeader(want, frame.Data, 0, s.id, m.Len()), 0, m.Len())
+		if err := s.Write(m, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -154,67 +154,232 @@ func TestWhatACallerCannotWriteKeepsItsOrder(t *testing.T) {
 		t.Errorf("got %d bytes written, want 1500", len(socket.got))
 	}
 	if got := append(socket.got, c.send.buf...); !bytes.Equal(got, want) {
-		t.Error("what was written and what is left are not what was sent")
+		t.Errorf("written and left: got %x, want %x", got, want)
+	}
+	if !c.send.full {
+		t.Error("full: got false, want true, so that no other caller tries before the write goroutine does")
 	}
 }
 
-// TestManySendersOverANarrowSocket has senders and the write goroutine take turns at a socket that is full again and again.
-func TestManySendersOverANarrowSocket(t *testing.T) {
-	const streams, messages = 16, 200
-	near, far := connPair(t, "tcp")
-	_ = near.(*net.TCPConn).SetWriteBuffer(4 << 10)
-	f := http2.NewFramer(far, far)
-	if err := f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30}); err != nil {
+func TestWhatThePeerHasCausedCountsUntilItIsWritten(t *testing.T) {
+	for _, tt := range []struct{ room, want int }{{1 << 20, 0}, {1000, 300}, {0, 300}} {
+		c, _ := newIdleWriterClient(tt.room)
+		c.send.buf, c.send.peerBytes, c.send.unread.begun = make([]byte, 2000), 300, 7
+		c.mu.Lock()
+		c.writeLocked()
+		if c.send.peerBytes != tt.want || (c.send.unread.begun == 0) != (tt.want == 0) {
+			t.Errorf("room for %d of 2000 bytes: got %d bytes that the peer has caused and %d requests, want %d", tt.room, c.send.peerBytes, c.send.unread.begun, tt.want)
+		}
+	}
+}
+
+// A tightSocket has room for so many bytes that nobody has read, and does not bear two who write at the same time.
+type tightSocket struct {
+	net.Conn // to read from
+	t        *testing.T
+	writers  atomic.Int32
+
+	mu      sync.Mutex
+	changed sync.Cond
+	room    int
+	sent    bytes.Buffer
+	closed  bool
+}
+
+func newTightSocket(t *testing.T, nc net.Conn, room int) *tightSocket {
+	s := &tightSocket{t: t, Conn: nc, room: room}
+	s.changed.L = &s.mu
+	return s
+}
+
+// enter begins a write; what it returns ends it.
+func (s *tightSocket) enter() (leave func()) {
+	if s.writers.Add(1) > 1 {
+		s.t.Error("got two writers at the same time, want one")
+	}
+	return func() { s.writers.Add(-1) }
+}
+
+func (s *tightSocket) takeLocked(p []byte) int {
+	n := min(len(p), s.room)
+	s.room -= n
+	s.sent.Write(p[:n])
+	s.changed.Broadcast()
+	return n
+}
+
+func (s *tightSocket) Write(p []byte) (int, error) {
+	defer s.enter()()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for done := 0; ; s.changed.Wait() {
+		if done += s.takeLocked(p[done:]); done == len(p) {
+			return done, nil
+		}
+		if s.closed {
+			return done, net.ErrClosed
+		}
+	}
+}
+
+func (s *tightSocket) SetWriteDeadline(time.Time) error { return nil }
+
+func (s *tightSocket) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	return s.Conn.Close()
+}
+
+// A tightReader reads what was sent.
+type tightReader struct{ *tightSocket }
+
+func (r tightReader) Read(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.sent.Len() == 0 {
+		if r.closed {
+			return 0, io.EOF
+		}
+		r.changed.Wait()
+	}
+	n, err := r.sent.Read(p[:min(len(p), 1+rand.IntN(5000))])
+	r.room += n
+	r.changed.Broadcast()
+	return n, err
+}
+
+// A tightRaw is the raw connection of a tightSocket. It counts writes.
+type tightRaw struct {
+	syscall.RawConn
+	*tightSocket
+	w            *socketWriter
+	all, partial int
+}
+
+func (r *tightRaw) Read(func(uintptr) bool) error { return net.ErrClosed }
+
+func (r *tightRaw) Write(func(uintptr) bool) error {
+	defer r.enter()()
+	r.mu.Lock()
+	r.w.n = r.takeLocked(r.w.p)
+	r.mu.Unlock()
+	r.all++
+	if r.w.n < len(r.w.p) {
+		r.partial++
+	}
+	<-time.After(time.Duration(rand.IntN(1000))) // others go on
+	return nil
+}
+
+// TestCallersAndWriteGoroutineTakeTurns has callers and the write goroutine write to a socket that is full again and again.
+func TestCallersAndWriteGoroutineTakeTurns(t *testing.T) {
+	all, partial := 0, 0
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			raw := manySenders(t, 8, 40)
+			all += raw.all
+			partial += raw.partial
+		})
+	}
+	if all == 0 || partial == 0 {
+		t.Errorf("got %d writes by callers, of which %d were partial, want some of both", all, partial)
+	}
+}
+
+// manySenders has streams send messages of random sizes to a tight socket, and checks what arrives.
+func manySenders(t *testing.T, streams, messages int) *tightRaw {
+	near, far := net.Pipe()
+	s := newTightSocket(t, near, 500+rand.IntN(20_000))
+	raw := &tightRaw{tightSocket: s}
+	raw.w = &socketWriter{raw: raw}
+	peer := http2.NewFramer(far, tightReader{s})
+	spoken := make(chan error, 1)
+	go func() { // ends when the client has read it
+		err := peer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 30})
+		spoken <- errors.Join(err, peer.WriteWindowUpdate(0, 1<<30))
+	}()
+	c, err := NewClient(t.Context(), s, ClientOptions{Scheme: "http"}, noEvents{})
+	if err = errors.Join(err, <-spoken); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.WriteWindowUpdate(0, 1<<30); err != nil {
-		t.Fatal(err)
-	}
-	c, err := NewClient(context.Background(), near, ClientOptions{Scheme: "http"}, noEvents{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { <-c.Done() }()
-	defer far.Close()
-	if _, err := io.ReadFull(far, make([]byte, len(http2.ClientPreface))); err != nil {
+	synctest.Wait()
+	c.mu.Lock()
+	c.direct = raw.w
+	c.mu.Unlock()
+	if _, err := io.ReadFull(tightReader{s}, make([]byte, len(http2.ClientPreface))); err != nil {
 		t.Fatal(err)
 	}
 	var senders sync.WaitGroup
-	defer senders.Wait()
 	for range streams {
-		s := openCall(t, c)
-		senders.Go(func() { // ends when all is sent, or with the connection
+		stream := openCall(t, c)
+		senders.Go(func() { // ends when all is sent
 			for i := range messages {
-				payload := binary.BigEndian.AppendUint32(make([]byte, 0, 300), uint32(i))
-				if s.Write(newPlainMessage(payload[:4+i%296]), i == messages-1) != nil {
-					return
+				n := 1 + rand.IntN(700)
+				if rand.IntN(20) == 0 {
+					n = 9000 // which is not copied
+				}
+				m := NewOutMessage()
+				m.SetPayload(false, append(m.Reserve(mem.DefaultBufferPool(), n), bytes.Repeat([]byte{byte(i)}, n)...))
+				if err := stream.Write(m, i == messages-1); err != nil {
+					t.Error(err)
 				}
 			}
 		})
 	}
 	got := make(map[uint32][]byte)
 	for ended := 0; ended < streams; {
-		fr, err := f.ReadFrame()
+		f, err := peer.ReadFrame()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d, ok := fr.(*http2.DataFrame); ok {
+		if d, ok := f.(*http2.DataFrame); ok {
 			got[d.StreamID] = append(got[d.StreamID], d.Data()...)
 			if d.StreamEnded() {
 				ended++
 			}
 		}
 	}
+	senders.Wait()
+	c.Close(ErrConnClosing)
+	_, _ = io.Copy(io.Discard, tightReader{s})
+	<-c.Done()
 	for id, b := range got {
 		for i := range messages {
-			if n := 4 + i%296; len(b) < PrefixLen+n || int(binary.BigEndian.Uint32(b[1:])) != n || int(binary.BigEndian.Uint32(b[PrefixLen:])) != i {
-				t.Fatalf("stream %d: message %d is missing, damaged or out of order", id, i)
-			} else {
-				b = b[PrefixLen+n:]
+			n := PrefixLen + int(binary.BigEndian.Uint32(b[1:]))
+			if len(b) < n || bytes.Count(b[PrefixLen:n], []byte{byte(i)}) != n-PrefixLen {
+				t.Fatalf("stream %d: message %d is missing, damaged or out of its order", id, i)
+			}
+			if b = b[n:]; i == messages-1 && len(b) > 0 {
+				t.Errorf("stream %d: got %d bytes behind the last message", id, len(b))
 			}
 		}
-		if len(b) > 0 {
-			t.Errorf("stream %d: %d bytes behind the last message", id, len(b))
-		}
 	}
+	return raw
+}
+
+func TestCallersMayWriteAgainAfterTheWriteGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		s := newTightSocket(t, near, 1<<20)
+		go func() { _, _ = far.Write(frame.AppendSettings(nil, nil)) }() // ends when the client has read it
+		c, err := NewClient(t.Context(), s, ClientOptions{Scheme: "http"}, noEvents{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		c.mu.Lock()
+		c.send.full = true // as after a write that the socket had no room for
+		c.send.buf = frame.AppendPing(c.send.buf, 0, [8]byte{})
+		c.unlock()
+		synctest.Wait()
+		c.mu.Lock()
+		if c.send.full || c.send.writing || len(c.send.buf) > 0 {
+			t.Errorf("got full %v, writing %v, %d bytes left, want neither and none", c.send.full, c.send.writing, len(c.send.buf))
+		}
+		c.mu.Unlock()
+		c.Close(ErrConnClosing)
+		<-c.Done()
+	})
 }
