@@ -21,6 +21,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
+// No timer here is due at once: two such timers that goroutines of a bubble start at the same time crash the race detector (go.dev/issue/78156).
+
 // randomAttempts is a service that waits for a random time, and then answers or fails at random. It counts the attempts of calls.
 type randomAttempts struct {
 	mu    sync.Mutex // guards the fields below
@@ -38,7 +40,7 @@ func (r *randomAttempts) attempt(ctx context.Context) error {
 	r.mu.Lock()
 	r.made[name]++
 	r.under++
-	wait, dice := time.Duration(r.rand.IntN(30))*time.Millisecond, r.rand.IntN(10)
+	wait, dice := time.Duration(1+r.rand.IntN(30))*time.Millisecond, r.rand.IntN(10)
 	r.mu.Unlock()
 	defer func() {
 		r.mu.Lock()
@@ -101,7 +103,7 @@ func (r *randomAttempts) call(t *testing.T, cc *ClientConn, i int) error {
 	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), "name", strconv.Itoa(i)))
 	defer cancel()
 	if i%5 == 0 {
-		time.AfterFunc(time.Duration(i)*time.Millisecond/2, cancel)
+		time.AfterFunc(time.Duration(i+1)*time.Millisecond/2, cancel)
 	}
 	counted := OnFinish(func(error) { r.ends[i].Add(1) })
 	if i%2 == 0 {
@@ -119,7 +121,7 @@ func (r *randomAttempts) call(t *testing.T, cc *ClientConn, i int) error {
 		if err := s.SendMsg(text(strconv.Itoa(n))); err != nil {
 			break // RecvMsg has the reason
 		}
-		<-time.After(time.Duration(i%7) * time.Millisecond)
+		<-time.After(time.Duration(1+i%7) * time.Millisecond)
 	}
 	if err := s.CloseSend(); err != nil {
 		return err

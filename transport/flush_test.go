@@ -269,7 +269,7 @@ func (r *tightRaw) Write(func(uintptr) bool) error {
 	if r.w.n < len(r.w.p) {
 		r.partial++
 	}
-	<-time.After(time.Duration(rand.IntN(1000))) // others go on
+	<-time.After(time.Duration(1 + rand.IntN(1000))) // others go on
 	return nil
 }
 
