@@ -139,10 +139,12 @@ func (c *conn) measured() {
 		return
 	}
 	earned := c.link.window.Load()
-	if earned > c.streamWindow && earned <= midInitialWindow {
-		c.widen(midInitialWindow)
-	} else if earned > c.streamWindow && c.streamWindow < maxInitialWindow {
-		c.widen(maxInitialWindow)
+	initial := int64(maxInitialWindow)
+	if earned <= midInitialWindow {
+		initial = midInitialWindow
+	}
+	if earned > c.streamWindow && initial > c.streamWindow {
+		c.widen(initial)
 	}
 	c.read.window.size = max(c.read.window.size, min(2*max(earned, c.streamWindow), frame.MaxWindow))
 }

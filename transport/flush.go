@@ -4,8 +4,8 @@
 
 package transport
 
-// shared is how many bytes with more than one DATA frame are worth a write: the peer begins with them while the next ones are made.
-const shared = 2 << 10
+// callerBatch is how many bytes with more than one DATA frame are worth a write: the peer begins with them while the next ones are made.
+const callerBatch = 2 << 10
 
 // flushLocked unlocks at the end of a call, and writes what is waiting before it returns if streams have been coming one by one lately, so
 // that nobody would join the batch, and the write goroutine has nothing to do. It spares a lone call the way over the write goroutine.
@@ -25,7 +25,7 @@ func (c *conn) flushLocked() {
 // flushBatchLocked unlocks after a message was queued, and writes what is waiting before it returns if that is a batch: small messages of
 // several streams, or more of one than fits a frame. Both ends work at the same time then, rather than in turn.
 func (c *conn) flushBatchLocked() {
-	if d := &c.send; len(d.buf) >= shared && d.lastData.more && c.mayWriteLocked() {
+	if d := &c.send; len(d.buf) >= callerBatch && d.lastData.more && c.mayWriteLocked() {
 		c.writeLocked()
 	} else {
 		c.unlock()

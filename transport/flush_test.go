@@ -93,29 +93,27 @@ func TestCallersWriteBatches(t *testing.T) {
 	small := []int{1000}
 	for _, tt := range []struct {
 		name     string
-		room     int
 		set      func(c *Client)
 		messages [2][]int // sizes of those of two streams
 		written  bool
 	}{
-		{"behind headers", 1 << 20, func(c *Client) { c.send.buf = make([]byte, 100) }, [2][]int{{4000}}, false},
-		{"behind the end of another stream", 1 << 20, func(c *Client) {
+		{"behind headers", func(c *Client) { c.send.buf = make([]byte, 100) }, [2][]int{{4000}}, false},
+		{"behind the end of another stream", func(c *Client) {
 			m := messageOf(10)
 			c.send.data(5, m, true)
 			m.Free()
 		}, [2][]int{{3000}}, true},
-		{"two streams, little", 1 << 20, nil, [2][]int{small, small}, false},
-		{"two streams, enough", 1 << 20, nil, [2][]int{{1000, 1000}, small}, true},
-		{"one stream, one frame", 1 << 20, nil, [2][]int{{4000, 4000, 4000}}, false},
-		{"one stream, more than a frame", 1 << 20, nil, [2][]int{{4000, 4000, 4000, 4000, 4000}}, true},
-		{"a message that is not copied", 1 << 20, nil, [2][]int{{1000, 5000}, {1000, 1000}}, false},
-		{"somebody writes", 1 << 20, func(c *Client) { c.send.writing = true }, [2][]int{{1000, 1000}, small}, false},
-		{"no room last time", 1 << 20, func(c *Client) { c.send.full = true }, [2][]int{{1000, 1000}, small}, false},
-		{"no room", 0, nil, [2][]int{{1000, 1000}, small}, false},
-		{"cannot be written to", 1 << 20, func(c *Client) { c.send.broken = true }, [2][]int{{1000, 1000}, small}, false},
+		{"two streams, little", nil, [2][]int{small, small}, false},
+		{"two streams, enough", nil, [2][]int{{1000, 1000}, small}, true},
+		{"one stream, one frame", nil, [2][]int{{4000, 4000, 4000}}, false},
+		{"one stream, more than a frame", nil, [2][]int{{4000, 4000, 4000, 4000, 4000}}, true},
+		{"a message that is not copied", nil, [2][]int{{1000, 5000}, {1000, 1000}}, false},
+		{"somebody writes", func(c *Client) { c.send.writing = true }, [2][]int{{1000, 1000}, small}, false},
+		{"no room last time", func(c *Client) { c.send.full = true }, [2][]int{{1000, 1000}, small}, false},
+		{"cannot be written to", func(c *Client) { c.send.broken = true }, [2][]int{{1000, 1000}, small}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, socket := newIdleWriterClient(tt.room)
+			c, socket := newIdleWriterClient(1 << 20)
 			if tt.set != nil {
 				tt.set(c)
 			}
