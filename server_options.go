@@ -283,7 +283,7 @@ func WriteBufferSize(s int) ServerOption {
 }
 
 // SharedWriteBuffer returns an option that says whether connections give up their write buffers, and the goroutine that writes, when nothing
-// was written for a second: by default they do. With false they keep them, up to 288 KiB for each connection.
+// was written for a second: by default they do. With false they keep them: up to 288 KiB for each connection, or more if the last batches were larger.
 //
 // Deprecated: leave it out.
 func SharedWriteBuffer(val bool) ServerOption {
